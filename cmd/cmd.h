@@ -1,0 +1,50 @@
+/*
+ * cmd.h - the commands: one file each, one descriptor each. Only cmd/ prints to stdout and exits.
+ */
+#ifndef AOR_CMD_CMD_H
+#define AOR_CMD_CMD_H
+
+#include "base/err.h"
+#include "base/opt.h"
+
+enum exit_code {
+    EXIT_FINE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_WITH_ERRORS = 3, /* finished, but with failed samples or trials */
+    EXIT_CANCELLED = 4,   /* stopped by SIGINT or SIGTERM; the same command goes on */
+};
+
+struct cmd {
+    const char *name;
+    const char *summary; /* for aor -h */
+    int (*run)(int argc, char **argv);
+};
+
+extern const struct cmd cmd_build;
+extern const struct cmd cmd_check;
+extern const struct cmd cmd_doctor;
+extern const struct cmd cmd_judge;
+extern const struct cmd cmd_run;
+extern const struct cmd cmd_stats;
+
+/* Log *err and give its exit code. */
+int cmd_fail(const struct err *err);
+
+/*
+ * Parse options and check the number of operands. Returns -1 to go on, or an exit code (0 after
+ * -h, 2 after a mistake, which was logged).
+ */
+int cmd_parse(const struct opt_command *command, const struct opt *opts, int argc, char **argv,
+              int min_operands, int max_operands, int *ret_n_operands);
+
+/*
+ * A file that comes with aor, such as "data/spec.yaml": beside the installed program
+ * (<prefix>/share/aor) or in the source tree. The caller's.
+ */
+char *cmd_shared_path(const char *name);
+
+/* $AOR_CACHE, $XDG_CACHE_HOME/aor or ~/.cache/aor, with "/name" added. The caller's. */
+char *cmd_cache_path(const char *name);
+
+#endif

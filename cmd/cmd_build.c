@@ -1,0 +1,66 @@
+#include <stdlib.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "bench/build.h"
+#include "cmd.h"
+
+static int run(int argc, char **argv)
+{
+    const char *spec = NULL;
+    const char *data = NULL;
+    const char *sounds = NULL;
+    const char *out = NULL;
+    long n_workers = pool_default_workers();
+    const struct opt opts[] = {
+        {'o', "output", OPT_STR, &out, "BENCH", "the benchmark directory (required)", 0, 0},
+        {'s', "spec", OPT_STR, &spec, "FILE", "the design (default: spec.yaml of the data folder)",
+         0, 0},
+        {'d', "data", OPT_STR, &data, "DIR", "scenarios, scenes, voices (default: aor's own)", 0,
+         0},
+        {0, "sounds", OPT_STR, &sounds, "DIR", "unpacked sound packages (default: the cache)", 0,
+         0},
+        {'j', "jobs", OPT_INT, &n_workers, "N", "processes (default: all processors)", 1, 1024},
+        {0},
+    };
+    const struct opt_command command = {
+        .name = "build",
+        .synopsis = "[options] -o BENCH",
+        .summary = "Synthesise a benchmark: speech in sound scenes, FLAC files and metadata.",
+        .details = "What is there and still fits is kept, so the same command goes on after an\n"
+                   "interruption. The same spec and seed give the same samples for any number of\n"
+                   "processes. BENCH loads as a Hugging Face audiofolder.",
+        .examples = "  aor build -o bench\n  aor build -s small.yaml -o small -j 2\n",
+    };
+    int n_operands;
+    int status = cmd_parse(&command, opts, argc, argv, 0, 0, &n_operands);
+    if (status >= 0) {
+        return status;
+    }
+    struct err err = {0};
+    if (!out) {
+        err_set(&err, ERR_USAGE, "aor build wants -o BENCH");
+        return cmd_fail(&err);
+    }
+    char *data_dir = data ? xstrdup(data) : cmd_shared_path("data");
+    char *spec_path = spec ? xstrdup(spec) : fs_join(data_dir, "spec.yaml");
+    char *sounds_dir = sounds ? xstrdup(sounds) : cmd_cache_path("sounds");
+    struct build_params params = {spec_path, data_dir, sounds_dir, out, (int)n_workers};
+    struct build_summary summary;
+    status = EXIT_FINE;
+    if (build_benchmark(&params, &summary, &err) != 0) {
+        status = cmd_fail(&err);
+    } else if (summary.n_made == 0) {
+        log_info("%s: %zu samples, all up to date", out, summary.n_samples);
+    } else {
+        log_info("%s: %zu samples, %zu made in %.1f s", out, summary.n_samples, summary.n_made,
+                 summary.seconds);
+    }
+    free(sounds_dir);
+    free(spec_path);
+    free(data_dir);
+    return status;
+}
+
+const struct cmd cmd_build = {"build", "synthesise a benchmark", run};

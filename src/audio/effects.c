@@ -1,0 +1,162 @@
+#include "audio/effects.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PI 3.14159265358979323846
+
+struct biquad {
+    double b0, b1, b2, a0, a1, a2;
+};
+
+/* Direct form I, in place. */
+static void filter(struct audio *a, struct biquad q)
+{
+    double x1 = 0, x2 = 0, y1 = 0, y2 = 0;
+    for (size_t i = 0; i < a->n_frames; i++) {
+        double x = a->pcm[i];
+        double y = (q.b0 * x + q.b1 * x1 + q.b2 * x2 - q.a1 * y1 - q.a2 * y2) / q.a0;
+        x2 = x1;
+        x1 = x;
+        y2 = y1;
+        y1 = y;
+        a->pcm[i] = (float)y;
+    }
+}
+
+void effect_tilt(struct audio *a, double gain_db)
+{
+    if (gain_db == 0) {
+        return;
+    }
+    double amp = pow(10, gain_db / 40);
+    double w = 2 * PI * 1500.0 / a->rate;
+    double c = cos(w);
+    double beta = 2 * sqrt(amp) * sin(w) / sqrt(2); /* 2 sqrt(A) alpha at slope 1 */
+    filter(a, (struct biquad){
+                  .b0 = amp * ((amp + 1) + (amp - 1) * c + beta),
+                  .b1 = -2 * amp * ((amp - 1) + (amp + 1) * c),
+                  .b2 = amp * ((amp + 1) + (amp - 1) * c - beta),
+                  .a0 = (amp + 1) - (amp - 1) * c + beta,
+                  .a1 = 2 * ((amp - 1) - (amp + 1) * c),
+                  .a2 = (amp + 1) - (amp - 1) * c - beta,
+              });
+}
+
+/* sign: 1 for the low-pass, -1 for the high-pass. */
+static void butterworth(struct audio *a, double hz, double sign)
+{
+    if (!(hz > 0 && hz < a->rate / 2.0)) {
+        return;
+    }
+    double w = 2 * PI * hz / a->rate;
+    double c = cos(w);
+    double alpha = sin(w) / sqrt(2);
+    double b = 1 - sign * c;
+    filter(a, (struct biquad){
+                  .b0 = b / 2,
+                  .b1 = sign * b,
+                  .b2 = b / 2,
+                  .a0 = 1 + alpha,
+                  .a1 = -2 * c,
+                  .a2 = 1 - alpha,
+              });
+}
+
+void effect_high_pass(struct audio *a, double hz)
+{
+    butterworth(a, hz, -1);
+}
+
+void effect_low_pass(struct audio *a, double hz)
+{
+    butterworth(a, hz, 1);
+}
+
+/* The signal between samples: a sinc under a Hann window of 16 samples. */
+static double sample_at(const float *pcm, size_t n, double t)
+{
+    enum { HALF = 8 };
+    double base = floor(t);
+    double frac = t - base;
+    if (frac < 1e-9) {
+        return base >= 0 && base < (double)n ? (double)pcm[(size_t)base] : 0;
+    }
+    double sum = 0;
+    for (int k = 1 - HALF; k <= HALF; k++) {
+        double at = base + k;
+        if (at >= 0 && at < (double)n) {
+            double d = frac - k;
+            double window = 0.5 + 0.5 * cos(PI * d / HALF);
+            sum += (double)pcm[(size_t)at] * sin(PI * d) / (PI * d) * window;
+        }
+    }
+    return sum;
+}
+
+void effect_tremor(struct audio *a, double rate_hz, double depth_cents, double depth_db)
+{
+    if (rate_hz <= 0 || (depth_cents == 0 && depth_db == 0)) {
+        return;
+    }
+    double w = 2 * PI * rate_hz / a->rate;
+    /* Reading at t + d sin(w t) plays at a speed of 1 + d w cos(w t). */
+    double d = (pow(2, depth_cents / 1200) - 1) / w;
+    float *out = xmalloc(a->n_frames * sizeof *out);
+    for (size_t i = 0; i < a->n_frames; i++) {
+        double s = sin(w * (double)i);
+        double x = sample_at(a->pcm, a->n_frames, (double)i + d * s);
+        out[i] = (float)(x * pow(10, depth_db * s / 20));
+    }
+    free(a->pcm);
+    a->pcm = out;
+}
+
+void effect_fade(struct audio *a, double ms)
+{
+    size_t n = (size_t)lround(ms / 1000 * a->rate);
+    if (n > a->n_frames / 2) {
+        n = a->n_frames / 2;
+    }
+    for (size_t i = 0; i < n; i++) {
+        double gain = 0.5 - 0.5 * cos(PI * ((double)i + 0.5) / (double)n);
+        a->pcm[i] = (float)(a->pcm[i] * gain);
+        a->pcm[a->n_frames - 1 - i] = (float)(a->pcm[a->n_frames - 1 - i] * gain);
+    }
+}
+
+static double frame_power(const struct audio *a, size_t frame, size_t len)
+{
+    size_t start = frame * len;
+    size_t end = start + len < a->n_frames ? start + len : a->n_frames;
+    double sum = 0;
+    for (size_t i = start; i < end; i++) {
+        sum += (double)a->pcm[i] * a->pcm[i];
+    }
+    return sum / (double)(end - start);
+}
+
+void effect_trim(struct audio *a, double threshold_db)
+{
+    size_t len = (size_t)lround(0.020 * a->rate);
+    size_t n = len > 0 ? (a->n_frames + len - 1) / len : 0;
+    double loudest = 0;
+    for (size_t f = 0; f < n; f++) {
+        loudest = fmax(loudest, frame_power(a, f, len));
+    }
+    if (loudest == 0) {
+        return;
+    }
+    double threshold = loudest * pow(10, -threshold_db / 10);
+    size_t first = 0, end = n;
+    while (frame_power(a, first, len) < threshold) {
+        first++;
+    }
+    while (frame_power(a, end - 1, len) < threshold) {
+        end--;
+    }
+    size_t last_sample = end * len < a->n_frames ? end * len : a->n_frames;
+    a->n_frames = last_sample - first * len;
+    memmove(a->pcm, a->pcm + first * len, a->n_frames * sizeof *a->pcm);
+}

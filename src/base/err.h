@@ -1,0 +1,33 @@
+/*
+ * err.h - the one error idiom.
+ * Functions return 0, or -1 with *err filled and their ret_ outputs untouched.
+ */
+#ifndef AOR_BASE_ERR_H
+#define AOR_BASE_ERR_H
+
+enum err_code {
+    ERR_NONE = 0,
+    ERR_USAGE,     /* the command line */
+    ERR_FORMAT,    /* bad bytes: YAML, audio, GGUF, database */
+    ERR_IO,        /* the file system said no */
+    ERR_MODEL,     /* a model or an engine failed */
+    ERR_CANCELLED, /* a signal asked us to stop */
+};
+
+struct err {
+    enum err_code code;
+    char msg[512]; /* one line, no newline, UTF-8, control characters replaced */
+};
+
+#define ERR_PRINTF(fmt_at, args_at) __attribute__((format(printf, fmt_at, args_at)))
+
+/* Fill *err (NULL is allowed: the reason is dropped). Always returns -1. */
+int err_set(struct err *err, enum err_code code, const char *fmt, ...) ERR_PRINTF(3, 4);
+
+/* As err_set, with ": " and strerror(errno) appended and code ERR_IO. */
+int err_errno(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
+
+/* Put "<context>: " before the message that is there. Always returns -1. */
+int err_wrap(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,259 @@
+#include "base/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int fs_read(const char *path, size_t max_size, struct buf *ret, struct err *err)
+{
+    struct buf b = {0};
+    int ok = -1;
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        return err_errno(err, "%s", path);
+    }
+    char chunk[65536];
+    size_t n;
+    errno = 0;
+    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0) {
+        if (n > max_size - b.len) {
+            err_set(err, ERR_FORMAT, "%s: larger than %zu bytes", path, max_size);
+            goto out;
+        }
+        buf_add(&b, chunk, n);
+    }
+    if (ferror(f)) {
+        err_errno(err, "%s", path);
+        goto out;
+    }
+    buf_add(&b, "", 0);
+    *ret = b;
+    b = (struct buf){0};
+    ok = 0;
+out:
+    buf_release(&b);
+    fclose(f);
+    return ok;
+}
+
+static int write_all(int fd, const char *data, size_t n)
+{
+    while (n > 0) {
+        ssize_t done = write(fd, data, n);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done < 0) {
+            return -1;
+        }
+        data += done;
+        n -= (size_t)done;
+    }
+    return 0;
+}
+
+int fs_write(const char *path, const void *data, size_t n, struct err *err)
+{
+    char *temp = xasprintf("%s.%ld.tmp", path, (long)getpid());
+    int ok = -1;
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        err_errno(err, "%s", path);
+        goto out;
+    }
+    bool wrote = write_all(fd, data, n) == 0 && fsync(fd) == 0;
+    if (!wrote) {
+        err_errno(err, "%s", path);
+    }
+    if (close(fd) != 0 && wrote) {
+        wrote = false;
+        err_errno(err, "%s", path);
+    }
+    if (!wrote) {
+        unlink(temp);
+        goto out;
+    }
+    if (rename(temp, path) != 0) {
+        err_errno(err, "%s", path);
+        unlink(temp);
+        goto out;
+    }
+    ok = 0;
+out:
+    free(temp);
+    return ok;
+}
+
+int fs_mkdirs(const char *path, struct err *err)
+{
+    char *copy = xstrdup(path);
+    int ok = -1;
+    for (char *p = copy + (*copy == '/');; p++) {
+        if (*p != '/' && *p != '\0') {
+            continue;
+        }
+        char kept = *p;
+        *p = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
+            err_errno(err, "%s", copy);
+            goto out;
+        }
+        *p = kept;
+        if (kept == '\0') {
+            break;
+        }
+    }
+    if (!fs_is_dir(path)) {
+        err_set(err, ERR_IO, "%s: exists and is not a folder", path);
+        goto out;
+    }
+    ok = 0;
+out:
+    free(copy);
+    return ok;
+}
+
+bool fs_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+bool fs_is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+char *fs_join(const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+    return xasprintf("%s%s%s", dir, n > 0 && dir[n - 1] == '/' ? "" : "/", name);
+}
+
+const char *fs_basename(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int fs_list(const char *dir, const char *suffix, char ***ret_paths, size_t *ret_n, struct err *err)
+{
+    DIR *d = opendir(dir);
+    if (!d) {
+        return err_errno(err, "%s", dir);
+    }
+    char **paths = NULL;
+    size_t n = 0;
+    size_t n_suffix = strlen(suffix);
+    for (struct dirent *entry; (entry = readdir(d));) {
+        size_t len = strlen(entry->d_name);
+        if (entry->d_name[0] == '.' || len <= n_suffix ||
+            strcmp(entry->d_name + len - n_suffix, suffix) != 0) {
+            continue;
+        }
+        paths = xrealloc(paths, (n + 1) * sizeof *paths);
+        paths[n++] = fs_join(dir, entry->d_name);
+    }
+    closedir(d);
+    if (n > 0) {
+        qsort(paths, n, sizeof *paths, compare_paths);
+    }
+    *ret_paths = paths;
+    *ret_n = n;
+    return 0;
+}
+
+void fs_free_paths(char **paths, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(paths[i]);
+    }
+    free(paths);
+}
+
+int fs_lock(const char *path, const char *busy, struct fs_lock *ret, struct err *err)
+{
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0) {
+            return err_errno(err, "%s", path);
+        }
+        struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        if (fcntl(fd, F_SETLK, &whole) != 0) {
+            int ok = errno == EAGAIN || errno == EACCES ? err_set(err, ERR_IO, "%s", busy)
+                                                        : err_errno(err, "%s", path);
+            close(fd);
+            return ok;
+        }
+        /* The last holder may have removed the file between open and lock: then try again. */
+        struct stat held, named;
+        if (fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino) {
+            *ret = (struct fs_lock){xstrdup(path), fd};
+            return 0;
+        }
+        close(fd);
+    }
+}
+
+void fs_unlock(struct fs_lock *lock)
+{
+    if (lock->path) {
+        unlink(lock->path);
+        close(lock->fd);
+        free(lock->path);
+    }
+    *lock = (struct fs_lock){0};
+}
+
+static void finish_hex(struct sha256_ctx *ctx, char ret[SHA256_HEX_SIZE])
+{
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    sha256_digest(ctx, sizeof digest, digest);
+    for (size_t i = 0; i < sizeof digest; i++) {
+        snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+    }
+}
+
+void sha256_hex(const void *data, size_t n, char ret[SHA256_HEX_SIZE])
+{
+    struct sha256_ctx ctx;
+    sha256_init(&ctx);
+    sha256_update(&ctx, n, data);
+    finish_hex(&ctx, ret);
+}
+
+int fs_sha256(const char *path, char ret[SHA256_HEX_SIZE], struct err *err)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        return err_errno(err, "%s", path);
+    }
+    struct sha256_ctx ctx;
+    sha256_init(&ctx);
+    static const size_t chunk_size = 1 << 18;
+    uint8_t *chunk = xmalloc(chunk_size);
+    size_t n;
+    while ((n = fread(chunk, 1, chunk_size, f)) > 0) {
+        sha256_update(&ctx, n, chunk);
+    }
+    int ok = 0;
+    if (ferror(f)) {
+        ok = err_errno(err, "%s", path);
+    } else {
+        finish_hex(&ctx, ret);
+    }
+    free(chunk);
+    fclose(f);
+    return ok;
+}

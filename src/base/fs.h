@@ -1,0 +1,57 @@
+/*
+ * fs.h - files: whole reads with a cap, writes that appear at once or not at all, folders, hashes.
+ */
+#ifndef AOR_BASE_FS_H
+#define AOR_BASE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#define SHA256_HEX_SIZE 65 /* 64 digits and NUL */
+
+/* Read the whole file, at most max_size bytes (more is an error). *ret is NUL-terminated. */
+int fs_read(const char *path, size_t max_size, struct buf *ret, struct err *err);
+
+/* Write to a temporary file beside path, fsync, and rename over path. */
+int fs_write(const char *path, const void *data, size_t n, struct err *err);
+
+/* Make the folder and its parents. */
+int fs_mkdirs(const char *path, struct err *err);
+
+bool fs_exists(const char *path);
+bool fs_is_dir(const char *path);
+
+/* dir + "/" + name; the caller's. */
+char *fs_join(const char *dir, const char *name);
+
+/* The part after the last slash; borrowed from path. */
+const char *fs_basename(const char *path);
+
+/*
+ * The files in dir whose names end in suffix, sorted by bytes, as full paths.
+ * *ret_paths and each path are the caller's: fs_free_paths().
+ */
+int fs_list(const char *dir, const char *suffix, char ***ret_paths, size_t *ret_n, struct err *err);
+void fs_free_paths(char **paths, size_t n);
+
+/*
+ * An exclusive lock by a file of its own, made at path and removed by fs_unlock. It is the
+ * process's (fcntl): its death ends the lock at once, children do not hold it. A lock that another process holds is an
+ * error with code ERR_IO and busy as its message.
+ */
+struct fs_lock {
+    char *path; /* NULL: not held */
+    int fd;
+};
+int fs_lock(const char *path, const char *busy, struct fs_lock *ret, struct err *err);
+void fs_unlock(struct fs_lock *lock);
+
+/* SHA-256 (FIPS 180-4), lower-case hexadecimal. */
+void sha256_hex(const void *data, size_t n, char ret[SHA256_HEX_SIZE]);
+int fs_sha256(const char *path, char ret[SHA256_HEX_SIZE], struct err *err);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * bench.h - a benchmark as a plan: every sample's recipe, a pure function of the data files.
+ *
+ * A data folder holds spec.yaml, scenarios/, scenes.yaml, sounds.yaml and voices.yaml. A built benchmark keeps a
+ * copy of its own in <dir>/.spec, so that opening it gives the same plan.
+ */
+#ifndef AOR_BENCH_BENCH_H
+#define AOR_BENCH_BENCH_H
+
+#include <stdint.h>
+
+#include "bench/scenario.h"
+#include "scene/scene.h"
+#include "scene/soundbank.h"
+#include "speech/voices.h"
+
+struct spec {
+    char *name;
+    uint64_t seed;
+    int n_pairs[ITEM_N_KINDS]; /* (emotion, rate) pairs of each kind of item, each by two voices */
+    double snr_db[3];
+    char **only; /* item ids; NULL: all */
+    size_t n_only;
+};
+
+/* One sample's recipe; pointers are borrowed from the bench. */
+struct sample {
+    char id[96]; /* <item>-<f|m>-<emotion>-<rate> */
+    const struct item *item;
+    const struct scene *scene;
+    const struct voice *voice;
+    const struct emotion *emotion;
+    const struct rate *rate;
+    double snr_db;
+    uint64_t scene_seed; /* shared by the two voices of a pair */
+    uint32_t speech_seed;
+};
+
+struct bench {
+    struct spec spec;
+    struct item_set items;
+    struct soundbank bank;
+    struct scene_set scenes;
+    struct voice_set voices;
+    struct sample *samples;
+    size_t n_samples;
+    char data_sha256[SHA256_HEX_SIZE];  /* over all data files */
+    char sound_sha256[SHA256_HEX_SIZE]; /* over scenes.yaml and sounds.yaml */
+};
+
+/*
+ * Read spec_path and the data folder, and plan. Scenes and items that do not fit together are
+ * errors.
+ */
+int bench_load(const char *spec_path, const char *data_dir, struct bench *ret, struct err *err);
+void bench_release(struct bench *b);
+
+/* Copy what bench_load read into dir (made when missing), as a data folder. */
+int bench_copy_data(const char *spec_path, const char *data_dir, const char *dir,
+                    struct err *err);
+
+/* Index into samples; -1 when there is none. hint: where to look first (any number). */
+long bench_find(const struct bench *b, const char *sample_id, size_t hint);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * dataset.h - a benchmark directory on disk.
+ *
+ *     README.md        dataset card
+ *     benchmark.yaml   seed, counts, versions, hashes
+ *     metadata.jsonl   one line a sample (Hugging Face audiofolder reads it)
+ *     matched/*.flac   16 kHz mono 16-bit
+ *     .spec/           the data files it was built from (bench.h)
+ *     .stems/          speech and clips by content hash (render.h)
+ */
+#ifndef AOR_BENCH_DATASET_H
+#define AOR_BENCH_DATASET_H
+
+#include <stdbool.h>
+
+#include "bench/bench.h"
+#include "bench/render.h"
+
+/* What was measured when a sample was made. */
+struct sample_facts {
+    bool is_built;
+    char recipe[RECIPE_HEX_SIZE];
+    char sha256[SHA256_HEX_SIZE]; /* of the 16-bit PCM */
+    double duration_s;
+    double lufs;
+    double true_peak_db;
+    double active_level_db; /* of the speech in the mix, dBFS */
+    double achieved_snr_db;
+};
+
+struct dataset {
+    char *dir;
+    char *stems_dir;
+    struct bench bench;
+    struct sample_facts *facts; /* [bench.n_samples], from metadata.jsonl */
+};
+
+/* Open a built benchmark. Every planned sample must be in metadata.jsonl. */
+int dataset_open(const char *dir, struct dataset *ret, struct err *err);
+void dataset_release(struct dataset *d);
+
+/*
+ * Fill facts[] of the bench's samples from a metadata or journal file; lines of samples that are not
+ * planned are handed to other (may be NULL). A last line without its end (a write that was cut off)
+ * is left out.
+ */
+typedef void (*dataset_other_fn)(const char *sample_id, void *user);
+int dataset_read_facts(const char *path, const struct bench *b, struct sample_facts *facts,
+                       dataset_other_fn other, void *user, struct err *err);
+
+/* One metadata line, with its newline; the caller's. */
+char *dataset_line(const struct sample *s, const struct sample_facts *f);
+
+/* Write metadata.jsonl, benchmark.yaml and README.md, each at once. */
+int dataset_write(const char *dir, const struct bench *b, const struct sample_facts *facts,
+                  struct err *err);
+
+/* <dir>/matched/<id>.flac; the caller's. */
+char *dataset_sample_path(const char *dir, const struct sample *s);
+
+/*
+ * The audio of a sample under a condition: the file of matched, checked against its hash; anything
+ * else rendered.
+ */
+int dataset_audio(const struct dataset *d, struct renderer *r, size_t i, enum condition condition,
+                  struct audio *ret, struct err *err);
+
+#endif

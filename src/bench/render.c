@@ -1,0 +1,123 @@
+#include "bench/render.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "speech/tts.h"
+
+/* Raise it when a change of code changes the audio: recipes and stems are made anew then. */
+#define RENDER_VERSION 1
+
+#define MAX_SPEECH_S 60.0
+
+const char *const condition_names[] = {"matched", "speech", NULL};
+
+struct renderer renderer_init(const struct bench *bench, const char *stems_dir,
+                              const char *sounds_dir)
+{
+    return (struct renderer){
+        .bench = bench,
+        .stems_dir = stems_dir,
+        .cache = {.bank = &bench->bank, .sounds_dir = sounds_dir, .stems_dir = stems_dir},
+    };
+}
+
+void renderer_release(struct renderer *r)
+{
+    scene_cache_release(&r->cache);
+    *r = (struct renderer){0};
+}
+
+static void speech_key(const struct sample *s, char ret[SHA256_HEX_SIZE])
+{
+    const struct voice *v = s->voice;
+    const struct emotion *e = s->emotion;
+    const char *version = tts_engine_version(v->engine);
+    char *recipe = xasprintf("%d\n%s %s\n%s\n%a\n%a %a %a %a %a %a\n%a\n%" PRIu32 "\n%s",
+                             RENDER_VERSION, v->engine, version ? version : "", v->voice, v->pitch,
+                             e->pitch, e->range, e->tilt_db, e->tremor_hz, e->tremor_cents,
+                             e->tremor_db, s->rate->speed, s->speech_seed, s->item->text);
+    sha256_hex(recipe, strlen(recipe), ret);
+    free(recipe);
+}
+
+void render_recipe(const struct bench *b, const struct sample *s, char ret[RECIPE_HEX_SIZE])
+{
+    char hex[SHA256_HEX_SIZE];
+    speech_key(s, hex);
+    struct mix_params m = mix_default_params();
+    char *recipe = xasprintf("%s\n%s\n%s\n%" PRIu64 "\n%a %a %a %a %a", hex, b->sound_sha256,
+                             scene_id(s->scene), s->scene_seed, s->snr_db, m.speech_level_db,
+                             m.lead_s, m.tail_s, m.max_peak_db);
+    sha256_hex(recipe, strlen(recipe), hex);
+    free(recipe);
+    memcpy(ret, hex, RECIPE_HEX_SIZE - 1);
+    ret[RECIPE_HEX_SIZE - 1] = '\0';
+}
+
+static int load_speech(struct renderer *r, const struct sample *s, struct audio *ret,
+                       struct err *err)
+{
+    char key[SHA256_HEX_SIZE];
+    speech_key(s, key);
+    char *path = xasprintf("%s/speech-%s.flac", r->stems_dir, key);
+    struct audio a = {0};
+    int ok = -1;
+    if (fs_exists(path)) {
+        ok = audio_load(path, AUDIO_RATE, MAX_SPEECH_S, &a, err);
+    } else if (voice_render(s->voice, s->emotion, s->rate, s->item->text, s->speech_seed, &a,
+                            err) == 0) {
+        audio_quantize(&a);
+        ok = audio_save_flac(path, &a, err);
+    }
+    if (ok == 0) {
+        *ret = a;
+        a = (struct audio){0};
+    }
+    audio_release(&a);
+    free(path);
+    return ok;
+}
+
+int render_mix(struct renderer *r, const struct sample *s, struct mix *ret, struct err *err)
+{
+    struct mix_params params = mix_default_params();
+    params.snr_db = s->snr_db;
+    struct audio speech = {0};
+    struct audio scene = {0};
+    int ok = -1;
+    if (load_speech(r, s, &speech, err) == 0 &&
+        scene_render(s->scene, &r->cache, s->scene_seed, mix_n_frames(&params, speech.n_frames),
+                     &scene, err) == 0 &&
+        mix_build(&params, &speech, &scene, ret, err) == 0) {
+        ok = 0;
+    } else {
+        err_wrap(err, "sample %s", s->id);
+    }
+    audio_release(&scene);
+    audio_release(&speech);
+    return ok;
+}
+
+int render_sample(struct renderer *r, const struct sample *s, enum condition condition,
+                  struct audio *ret, struct err *err)
+{
+    struct mix m;
+    if (render_mix(r, s, &m, err) != 0) {
+        return -1;
+    }
+    switch (condition) {
+    case CONDITION_MATCHED:
+        *ret = mix_sum(&m);
+        break;
+    case CONDITION_SPEECH:
+        *ret = m.speech;
+        m.speech = (struct audio){0};
+        audio_quantize(ret);
+        break;
+    }
+    mix_release(&m);
+    return 0;
+}

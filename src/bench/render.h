@@ -1,0 +1,45 @@
+/*
+ * render.h - a sample's audio under a condition: a pure function of its recipe.
+ *
+ * Speech is cached as stems_dir/speech-<key>.flac, clips as stems_dir/clip-<sha256>.flac; what is
+ * not there is made and stored.
+ */
+#ifndef AOR_BENCH_RENDER_H
+#define AOR_BENCH_RENDER_H
+
+#include "audio/mix.h"
+#include "bench/bench.h"
+
+enum condition {
+    CONDITION_MATCHED, /* the speech in its scene */
+    CONDITION_SPEECH,  /* the same speech at the same level and place, silence around it */
+};
+extern const char *const condition_names[]; /* ended by NULL */
+
+/* One process's renderer; what it points to is borrowed. Not for several threads. */
+struct renderer {
+    const struct bench *bench;
+    const char *stems_dir;
+    struct scene_cache cache;
+};
+
+/* sounds_dir: where tools/setup/sounds.sh put the packages; NULL when all clips are in stems_dir. */
+struct renderer renderer_init(const struct bench *bench, const char *stems_dir,
+                              const char *sounds_dir);
+void renderer_release(struct renderer *r);
+
+/*
+ * What decides a sample's matched audio, hashed: text, voice, prosody, engine version, seeds, SNR, scenes,
+ * clips, and the version of this code's rendering. 32 hexadecimal digits.
+ */
+#define RECIPE_HEX_SIZE 33
+void render_recipe(const struct bench *b, const struct sample *s, char ret[RECIPE_HEX_SIZE]);
+
+/* The sample's two parts: mix.h. The caller's: mix_release(). */
+int render_mix(struct renderer *r, const struct sample *s, struct mix *ret, struct err *err);
+
+/* 16-bit quantised audio at AUDIO_RATE under a condition. */
+int render_sample(struct renderer *r, const struct sample *s, enum condition condition,
+                  struct audio *ret, struct err *err);
+
+#endif

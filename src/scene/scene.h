@@ -1,0 +1,54 @@
+/*
+ * scene.h - sound scenes: a bed of lasting layers plus events at random times, rendered by seed.
+ * The recipe's fields are in docs/formats.md and data/scenes.yaml.
+ */
+#ifndef AOR_SCENE_SCENE_H
+#define AOR_SCENE_SCENE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "audio/audio.h"
+#include "scene/soundbank.h"
+
+struct scene; /* opaque recipe parts live in scene.c */
+
+struct scene_set {
+    struct scene *scenes;
+    size_t n_scenes;
+};
+
+/* Read scenes.yaml; every clip it names must be in bank. Errors name file:line:column. */
+int scene_set_load(const char *path, const struct soundbank *bank, struct scene_set *ret,
+                   struct err *err);
+void scene_set_release(struct scene_set *set);
+
+/* NULL when there is none. Borrowed from set, as are the texts below. */
+const struct scene *scene_find(const struct scene_set *set, const char *id);
+const struct scene *scene_at(const struct scene_set *set, size_t i);
+const char *scene_id(const struct scene *scene);
+const char *scene_category(const struct scene *scene);
+const char *scene_words(const struct scene *scene);
+
+/* The indices into bank->clips of the clips that scene may use: *ret is the caller's. */
+void scene_clips(const struct scene *scene, size_t **ret_clips, size_t *ret_n);
+
+/*
+ * A process's decoded clips, so that each is read once. {.bank, .sounds_dir, .stems_dir} borrowed.
+ */
+struct scene_cache {
+    const struct soundbank *bank;
+    const char *sounds_dir; /* may be NULL, see soundbank.h */
+    const char *stems_dir;
+    struct audio *clips;    /* [bank->n_clips], owned, filled on demand */
+};
+void scene_cache_release(struct scene_cache *cache);
+
+/*
+ * Render n_frames at AUDIO_RATE. A pure function of (recipe, clip samples, seed, n_frames): the same on any
+ * number of threads or processes. Not normalised as a whole: mix.h scales it.
+ */
+int scene_render(const struct scene *scene, struct scene_cache *cache, uint64_t seed,
+                 size_t n_frames, struct audio *ret, struct err *err);
+
+#endif

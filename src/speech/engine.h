@@ -1,0 +1,20 @@
+/*
+ * engine.h - what an engine gives to tts.c. Called in a fresh child process, once.
+ */
+#ifndef AOR_SPEECH_ENGINE_H
+#define AOR_SPEECH_ENGINE_H
+
+#include "speech/tts.h"
+
+/*
+ * Espeak-ng. Pitch and range map to its own parameters (espeak.c says how); the range factor ends at
+ * 1.98, where the engine's scale does. A variant ("en-us+f3") that is not installed is an error.
+ */
+int espeak_speak(const struct tts_request *request, struct audio *ret, struct err *err);
+const char *espeak_version(void);
+
+/* Flite: the voices slt (female), awb and kal16 (male). */
+int flite_speak(const struct tts_request *request, struct audio *ret, struct err *err);
+const char *flite_version(void);
+
+#endif

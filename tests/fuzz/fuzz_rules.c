@@ -1,0 +1,30 @@
+/* Any answer gets a verdict: no crash, no pattern over its limit, a place within the answer. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "judge/rules.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct rule_judge *judge;
+    if (!judge && rule_judge_load(TEST_DATA_DIR "/judge/rules-en.yaml", &judge, NULL) != 0) {
+        abort();
+    }
+    struct buf text = {0};
+    buf_add(&text, data, size);
+    buf_add(&text, "\0", 1);
+    const char *request = text.data;
+    const char *answer = memchr(request, '\n', strlen(request));
+    answer = answer ? answer + 1 : request;
+    struct judgement got;
+    if (rule_judge_verdict(judge, request, answer, &got, NULL) != 0 ||
+        (got.start != SIZE_MAX && (got.start > got.end || got.end > strlen(answer)))) {
+        abort();
+    }
+    buf_release(&text);
+    return 0;
+}
