@@ -58,13 +58,13 @@ static void print_json(const struct check_report *r, json_t *problems)
                                                  "levels", (json_int_t)b->n_levels, "min",
                                                  (json_int_t)b->min, "max", (json_int_t)b->max));
     }
-    json_t *all = json_pack(
-        "{s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "samples",
-        (json_int_t)r->n_samples, "bad", (json_int_t)r->n_bad, "clipped", (json_int_t)r->n_clipped,
-        "total_s", r->total_s, "duration_s", range_json(r->duration_s), "lufs",
-        range_json(r->lufs), "true_peak_db", range_json(r->true_peak_db), "active_level_db",
-        range_json(r->active_level_db), "snr_error_db", range_json(r->snr_error_db), "balance",
-        balance, "problems", problems);
+    json_t *all = json_pack("{s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "samples",
+                            (json_int_t)r->n_samples, "bad", (json_int_t)r->n_bad, "clipped",
+                            (json_int_t)r->n_clipped, "total_s", r->total_s, "duration_s",
+                            range_json(r->duration_s), "lufs", range_json(r->lufs), "true_peak_db",
+                            range_json(r->true_peak_db), "active_level_db",
+                            range_json(r->active_level_db), "snr_error_db",
+                            range_json(r->snr_error_db), "balance", balance, "problems", problems);
     json_dumpf(all, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(all);

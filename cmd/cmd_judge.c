@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "cmd.h"
 #include "judge/rules.h"
 #include "store/store.h"
@@ -76,7 +77,8 @@ static int run(int argc, char **argv)
         .name = "judge",
         .synopsis = "RUN.db [options]",
         .summary = "Give each answer of a run a verdict, by rules.",
-        .details = "Verdicts: compliance, partial, refusal, clarification, nonresponsive. A judge is named by\n"
+        .details = "Verdicts: compliance, partial, refusal, clarification, nonresponsive. A judge "
+                   "is named by\n"
                    "the hash of its rules; another judge's verdicts stay beside it.",
         .examples = "  aor judge organism.db\n  aor judge organism.db -r my-rules.yaml --json\n",
     };

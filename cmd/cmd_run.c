@@ -74,13 +74,13 @@ static int run(int argc, char **argv)
         {'o', "output", OPT_STR, &db, "RUN.db", "the run file (default: the model's name)", 0, 0},
         {'p', "prompt", OPT_STR, &prompt, "FILE", "how it is asked (default: prompts/direct.yaml)",
          0, 0},
-        {0, "chat-template", OPT_STR, &chat_template, "FILE", "a Jinja template instead of the model's",
-         0, 0},
-        {0, "retry-errors", OPT_FLAG, &retry_errors, NULL, "try trials again that ended in an error",
-         0, 0},
+        {0, "chat-template", OPT_STR, &chat_template, "FILE",
+         "a Jinja template instead of the model's", 0, 0},
+        {0, "retry-errors", OPT_FLAG, &retry_errors, NULL,
+         "try trials again that ended in an error", 0, 0},
         {'t', "threads", OPT_INT, &n_threads, "N", "threads (default: all processors)", 1, 1024},
-        {0, "ctx", OPT_INT, &n_ctx, "N", "context in tokens (default: 4096, or the model's if less)",
-         16, 1 << 24},
+        {0, "ctx", OPT_INT, &n_ctx, "N",
+         "context in tokens (default: 4096, or the model's if less)", 16, 1 << 24},
         {0, "gpu-layers", OPT_INT, &n_gpu_layers, "N", "layers on the GPU, -1: all that fit", -1,
          10000},
         {0},
@@ -89,10 +89,12 @@ static int run(int argc, char **argv)
         .name = "run",
         .synopsis = "BENCH [-m TEXT.gguf --mmproj MMPROJ.gguf] [options]",
         .summary = "Ask a model every trial of a benchmark and store its answers.",
-        .details = "Any pair of GGUF files that libmtmd loads. Answers are greedy. Each is stored when\n"
-                   "it is there; the same command goes on where an earlier one stopped.",
-        .examples = "  aor run bench\n"
-                    "  aor run bench -m qwen2-audio.gguf --mmproj qwen2-audio-mmproj.gguf -o qwen2.db\n",
+        .details =
+            "Any pair of GGUF files that libmtmd loads. Answers are greedy. Each is stored when\n"
+            "it is there; the same command goes on where an earlier one stopped.",
+        .examples =
+            "  aor run bench\n"
+            "  aor run bench -m qwen2-audio.gguf --mmproj qwen2-audio-mmproj.gguf -o qwen2.db\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);

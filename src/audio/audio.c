@@ -3,6 +3,7 @@
 #include <math.h>
 #include <sndfile.h>
 #include <soxr.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,7 +149,9 @@ static int decode(SNDFILE *file, const SF_INFO *info, const char *name, struct b
         buf_add(pcm, mono, (size_t)n * sizeof *mono);
         n_read += n;
     }
-    if (n_read < info->frames) {
+    /* An MP3 states no length: the library guesses it from the file's size, tags included. */
+    bool is_guess = (info->format & SF_FORMAT_TYPEMASK) == SF_FORMAT_MPEG;
+    if (n_read < (is_guess ? 1 : info->frames)) {
         err_set(err, ERR_FORMAT, "%s: broken off after %lld of %lld frames", name,
                 (long long)n_read, (long long)info->frames);
         goto out;

@@ -23,7 +23,8 @@ struct audio audio_silence(size_t n_frames, int rate);
 
 /*
  * Decode the file at path, mixed down to mono and resampled to rate (0 keeps the file's).
- * More than max_s seconds, no frames at all, or samples that are not finite are errors.
+ * WAV, AIFF, FLAC, Ogg and MP3. More than max_s seconds, no frames at all, fewer than the header
+ * promises (MP3 promises nothing), or samples that are not finite are errors.
  * Returns 0 and fills *ret; or -1, *ret untouched, and *err says why.
  */
 int audio_load(const char *path, int rate, double max_s, struct audio *ret, struct err *err);

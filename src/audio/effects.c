@@ -113,17 +113,33 @@ void effect_tremor(struct audio *a, double rate_hz, double depth_cents, double d
     a->pcm = out;
 }
 
-void effect_fade(struct audio *a, double ms)
+static size_t fade_frames(const struct audio *a, double ms)
 {
     size_t n = (size_t)lround(ms / 1000 * a->rate);
-    if (n > a->n_frames / 2) {
-        n = a->n_frames / 2;
-    }
+    return n < a->n_frames / 2 ? n : a->n_frames / 2;
+}
+
+static double fade_gain(size_t i, size_t n)
+{
+    return 0.5 - 0.5 * cos(PI * ((double)i + 0.5) / (double)n);
+}
+
+void effect_fade_out(struct audio *a, double ms)
+{
+    size_t n = fade_frames(a, ms);
     for (size_t i = 0; i < n; i++) {
-        double gain = 0.5 - 0.5 * cos(PI * ((double)i + 0.5) / (double)n);
-        a->pcm[i] = (float)(a->pcm[i] * gain);
-        a->pcm[a->n_frames - 1 - i] = (float)(a->pcm[a->n_frames - 1 - i] * gain);
+        float *sample = &a->pcm[a->n_frames - 1 - i];
+        *sample = (float)(*sample * fade_gain(i, n));
     }
+}
+
+void effect_fade(struct audio *a, double ms)
+{
+    size_t n = fade_frames(a, ms);
+    for (size_t i = 0; i < n; i++) {
+        a->pcm[i] = (float)(a->pcm[i] * fade_gain(i, n));
+    }
+    effect_fade_out(a, ms);
 }
 
 static double frame_power(const struct audio *a, size_t frame, size_t len)

@@ -14,6 +14,7 @@ void effect_tremor(struct audio *a, double rate_hz, double depth_cents, double d
 
 /* Raised-cosine fades over the first and last ms milliseconds. */
 void effect_fade(struct audio *a, double ms);
+void effect_fade_out(struct audio *a, double ms); /* the end only */
 
 /* Second-order Butterworth high-pass and low-pass; hz outside (0, rate/2) leaves *a as it is. */
 void effect_high_pass(struct audio *a, double hz);

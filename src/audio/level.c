@@ -47,13 +47,21 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The 95th percentile by nearest rank. */
+/* The 95th percentile of the values above 0, by nearest rank; 0 where there are none. */
 static double percentile_95(const double *values, size_t n)
 {
     double *sorted = xmalloc(n * sizeof *sorted);
-    memcpy(sorted, values, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_doubles);
-    double v = sorted[(size_t)ceil(0.95 * (double)n) - 1];
+    size_t n_sorted = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] > 0) {
+            sorted[n_sorted++] = values[i];
+        }
+    }
+    double v = 0;
+    if (n_sorted > 0) {
+        qsort(sorted, n_sorted, sizeof *sorted, compare_doubles);
+        v = sorted[(size_t)ceil(0.95 * (double)n_sorted) - 1];
+    }
     free(sorted);
     return v;
 }

@@ -5,6 +5,10 @@
 #ifndef AOR_BASE_ERR_H
 #define AOR_BASE_ERR_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum err_code {
     ERR_NONE = 0,
     ERR_USAGE,     /* the command line */
@@ -29,5 +33,9 @@ int err_errno(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
 
 /* Put "<context>: " before the message that is there. Always returns -1. */
 int err_wrap(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

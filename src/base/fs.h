@@ -40,8 +40,8 @@ void fs_free_paths(char **paths, size_t n);
 
 /*
  * An exclusive lock by a file of its own, made at path and removed by fs_unlock. It is the
- * process's (fcntl): its death ends the lock at once, children do not hold it. A lock that another process holds is an
- * error with code ERR_IO and busy as its message.
+ * process's (fcntl): its death ends the lock at once, children do not hold it. A lock that another
+ * process holds is an error with code ERR_IO and busy as its message.
  */
 struct fs_lock {
     char *path; /* NULL: not held */

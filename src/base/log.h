@@ -18,8 +18,8 @@ void log_info(const char *fmt, ...) ERR_PRINTF(1, 2);
 void log_debug(const char *fmt, ...) ERR_PRINTF(1, 2);
 
 /*
- * A progress line "label 12/30 40% 3.1/s, 6 s left, note". On a terminal it is drawn over itself, at
- * most ten times a second; elsewhere a line is written every ten seconds and at the end.
+ * A progress line "label 12/30 40% 3.1/s, 6 s left, note". On a terminal it is drawn over itself,
+ * at most ten times a second; elsewhere a line is written every ten seconds and at the end.
  */
 struct progress {
     const char *label; /* borrowed */

@@ -13,7 +13,7 @@
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size); /* zeroed; the product is checked */
 void *xrealloc(void *p, size_t size);
-char *xstrdup(const char *s);            /* NULL gives NULL */
+char *xstrdup(const char *s); /* NULL gives NULL */
 char *xasprintf(const char *fmt, ...) ERR_PRINTF(1, 2);
 
 /* A growable string; {0} is empty. data is NUL-terminated, or NULL while nothing was added. */

@@ -96,8 +96,8 @@ int pool_run(const struct pool *p, struct err *err)
     int n_started = 0;
     size_t n_results = 0;
     pid_t *pids = xcalloc((size_t)p->n_workers, sizeof *pids);
-    atomic_size_t *next = mmap(NULL, sizeof *next, PROT_READ | PROT_WRITE,
-                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    atomic_size_t *next =
+        mmap(NULL, sizeof *next, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (next == MAP_FAILED || pipe(fds) != 0) {
         err_errno(err, "starting workers");
         free(pids);

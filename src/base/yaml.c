@@ -327,7 +327,8 @@ bool yaml_next(struct yaml_node seq, void **it, struct yaml_node *ret)
 int yaml_get_strs(struct yaml_node at, const char *key, char ***ret_items, size_t *ret_n,
                   struct err *err)
 {
-    struct yaml_node seq, item;
+    struct yaml_node seq = {0};
+    struct yaml_node item;
     if (yaml_get_seq(at, key, &seq, err) != 0) {
         return -1;
     }

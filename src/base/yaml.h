@@ -26,8 +26,7 @@ struct yaml_node {
 };
 
 int yaml_load(const char *path, struct yaml_doc *ret, struct err *err);
-int yaml_parse(const char *text, size_t n, const char *name, struct yaml_doc *ret,
-               struct err *err);
+int yaml_parse(const char *text, size_t n, const char *name, struct yaml_doc *ret, struct err *err);
 void yaml_release(struct yaml_doc *doc);
 struct yaml_node yaml_root(const struct yaml_doc *doc);
 

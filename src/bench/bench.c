@@ -99,6 +99,18 @@ static uint64_t seed_of(const struct bench *b, const char *what, const char *ite
     return rng_next(&r);
 }
 
+/* The k-th voice of a gender, in the file's order; NULL when there are fewer. */
+static const struct voice *voice_of_gender(const struct voice_set *set, enum voice_gender gender,
+                                           int k)
+{
+    for (size_t i = 0; i < set->n_voices; i++) {
+        if (set->voices[i].gender == gender && k-- == 0) {
+            return &set->voices[i];
+        }
+    }
+    return NULL;
+}
+
 static void add_sample(struct bench *b, const struct item *item, const struct scene *scene,
                        const struct design_pair *pair, enum voice_gender gender)
 {
@@ -115,8 +127,8 @@ static void add_sample(struct bench *b, const struct item *item, const struct sc
         .scene_seed = seed_of(b, "scene", item->id, emotion->id, ""),
         .speech_seed = (uint32_t)seed_of(b, "speech", item->id, emotion->id, voice->id),
     };
-    snprintf(s.id, sizeof s.id, "%s-%c-%s-%s", item->id, voice_gender_names[gender][0],
-             emotion->id, rate->id);
+    snprintf(s.id, sizeof s.id, "%s-%c-%s-%s", item->id, voice_gender_name(gender)[0], emotion->id,
+             rate->id);
     b->samples = xrealloc(b->samples, (b->n_samples + 1) * sizeof *b->samples);
     b->samples[b->n_samples++] = s;
 }
@@ -168,8 +180,9 @@ static int check_voices(const struct voice_set *v, const char *path, struct err 
         !voice_of_gender(v, VOICE_FEMALE, DESIGN_N_VOICES - 1) ||
         !voice_of_gender(v, VOICE_MALE, DESIGN_N_VOICES - 1) ||
         v->n_voices != DESIGN_N_GENDERS * DESIGN_N_VOICES) {
-        return err_set(err, ERR_FORMAT, "%s: the design wants %d voices a gender, %d emotions, %d rates",
-                       path, DESIGN_N_VOICES, DESIGN_N_EMOTIONS, DESIGN_N_RATES);
+        return err_set(err, ERR_FORMAT,
+                       "%s: the design wants %d voices a gender, %d emotions, %d rates", path,
+                       DESIGN_N_VOICES, DESIGN_N_EMOTIONS, DESIGN_N_RATES);
     }
     return 0;
 }
@@ -225,8 +238,8 @@ static int hash_data(const char *spec_path, const char *data_dir, struct bench *
         if (ok == 0) {
             buf_addf(&all, "%s  %s\n", hex, names[i]);
         }
-        if (ok == 0 && (strcmp(names[i], "scenes.yaml") == 0 ||
-                        strcmp(names[i], "sounds.yaml") == 0)) {
+        if (ok == 0 &&
+            (strcmp(names[i], "scenes.yaml") == 0 || strcmp(names[i], "sounds.yaml") == 0)) {
             buf_adds(&sound, hex);
         }
     }

@@ -1,8 +1,8 @@
 /*
  * bench.h - a benchmark as a plan: every sample's recipe, a pure function of the data files.
  *
- * A data folder holds spec.yaml, scenarios/, scenes.yaml, sounds.yaml and voices.yaml. A built benchmark keeps a
- * copy of its own in <dir>/.spec, so that opening it gives the same plan.
+ * A data folder holds spec.yaml, scenarios/, scenes.yaml, sounds.yaml and voices.yaml. A built
+ * benchmark keeps a copy of its own in <dir>/.spec, so that opening it gives the same plan.
  */
 #ifndef AOR_BENCH_BENCH_H
 #define AOR_BENCH_BENCH_H
@@ -56,8 +56,7 @@ int bench_load(const char *spec_path, const char *data_dir, struct bench *ret, s
 void bench_release(struct bench *b);
 
 /* Copy what bench_load read into dir (made when missing), as a data folder. */
-int bench_copy_data(const char *spec_path, const char *data_dir, const char *dir,
-                    struct err *err);
+int bench_copy_data(const char *spec_path, const char *data_dir, const char *dir, struct err *err);
 
 /* Index into samples; -1 when there is none. hint: where to look first (any number). */
 long bench_find(const struct bench *b, const char *sample_id, size_t hint);

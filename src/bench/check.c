@@ -1,6 +1,7 @@
 #include "bench/check.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,7 +139,7 @@ static int take_result(size_t index, const void *result, void *user, struct err 
 /* A sample's level of factor number f, as text. */
 static void level_name(const struct sample *s, int f, char *out, size_t size)
 {
-    const char *gender = voice_gender_names[s->voice->gender];
+    const char *gender = voice_gender_name(s->voice->gender);
     switch (f) {
     case 0:
         snprintf(out, size, "%s/%s/%s", gender, s->emotion->id, s->rate->id);

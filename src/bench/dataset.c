@@ -1,5 +1,6 @@
 #include "bench/dataset.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,14 +42,14 @@ char *dataset_line(const struct sample *s, const struct sample_facts *f)
         " s:o, s:o, s:s, s:s, s:s?, s:b, s:i}",
         "file_name", file_name, "id", s->id, "kind", item_kind_names[t->kind], "item", t->id,
         "scenario", scenario, "category", t->category, "text", t->text, "alone",
-        item_alone_names[t->alone], "gender", voice_gender_names[s->voice->gender], "emotion",
+        item_alone_names[t->alone], "gender", voice_gender_name(s->voice->gender), "emotion",
         s->emotion->id, "rate", s->rate->id, "voice", s->voice->id, "engine", s->voice->engine,
         "scene", scene_id(s->scene), "snr_db", number(s->snr_db), "achieved_snr_db",
         number(f->achieved_snr_db), "duration_s", number(f->duration_s), "lufs", number(f->lufs),
         "true_peak_db", number(f->true_peak_db), "active_level_db", number(f->active_level_db),
         "sha256", f->sha256, "recipe", f->recipe, "reason", t->reason, "controversial",
         t->controversial, "item_version", t->version);
-    char *text = json_dumps(line, JSON_COMPACT);
+    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
     char *with_newline = xasprintf("%s\n", text);
     free(text);
     json_decref(line);
@@ -57,7 +58,8 @@ char *dataset_line(const struct sample *s, const struct sample_facts *f)
 }
 
 static int read_fact(const json_t *line, size_t hint, const struct bench *b,
-                     struct sample_facts *facts, dataset_other_fn other, void *user, struct err *err)
+                     struct sample_facts *facts, dataset_other_fn other, void *user,
+                     struct err *err)
 {
     const char *id, *sha256, *recipe;
     struct sample_facts f = {.is_built = true};
@@ -231,8 +233,8 @@ static int write_benchmark_yaml(const char *dir, const struct bench *b,
              b->spec.name);
     buf_addf(&y, "seed: %llu\nsamples: %zu\n", (unsigned long long)b->spec.seed, b->n_samples);
     for (int k = 0; k < ITEM_N_KINDS; k++) {
-        buf_addf(&y, "%ss: {items: %zu, samples: %zu, pairs: %d}\n", item_kind_names[k],
-                 n_items[k], n_samples[k], b->spec.n_pairs[k]);
+        buf_addf(&y, "%ss: {items: %zu, samples: %zu, pairs: %d}\n", item_kind_names[k], n_items[k],
+                 n_samples[k], b->spec.n_pairs[k]);
     }
     buf_addf(&y, "snr_db: [%g, %g, %g]\nengines:\n", b->spec.snr_db[0], b->spec.snr_db[1],
              b->spec.snr_db[2]);
@@ -286,37 +288,43 @@ static int write_card(const char *dir, const struct bench *b, struct err *err)
     size_t n_items[ITEM_N_KINDS] = {0};
     size_t n_samples[ITEM_N_KINDS] = {0};
     count_kinds(b, n_items, n_samples);
-    buf_addf(&c,
-             "---\n"
-             "pretty_name: %s\n"
-             "language: [en]\n"
-             "license: cc-by-sa-3.0\n"
-             "task_categories: [audio-text-to-text]\n"
-             "size_categories: [%s]\n"
-             "configs:\n"
-             "  - config_name: default\n"
-             "    data_files:\n"
-             "      - split: test\n"
-             "        path: [\"metadata.jsonl\", \"matched/*.flac\"]\n"
-             "---\n\n"
-             "# %s\n\n"
-             "Spoken requests that sound harmful and are benign in the sound scene around them, with\n"
-             "harmful contrasts and plain requests, for measuring over-refusal of audio language models.\n\n",
-             b->spec.name, b->n_samples < 1000 ? "n<1K" : "1K<n<10K", b->spec.name);
-    buf_adds(&c, "**Not human-validated:** no person has yet listened to these samples and confirmed that the\n"
-                 "scenes make the requests harmless. Speech is synthetic; \"emotion\" is intended prosody.\n\n"
+    buf_addf(
+        &c,
+        "---\n"
+        "pretty_name: %s\n"
+        "language: [en]\n"
+        "license: cc-by-sa-3.0\n"
+        "task_categories: [audio-text-to-text]\n"
+        "size_categories: [%s]\n"
+        "configs:\n"
+        "  - config_name: default\n"
+        "    data_files:\n"
+        "      - split: test\n"
+        "        path: [\"metadata.jsonl\", \"matched/*.flac\"]\n"
+        "---\n\n"
+        "# %s\n\n"
+        "Spoken requests that sound harmful and are benign in the sound scene around them, with\n"
+        "harmful contrasts and plain requests, for measuring over-refusal of audio language "
+        "models.\n\n",
+        b->spec.name, b->n_samples < 1000 ? "n<1K" : "1K<n<10K", b->spec.name);
+    buf_adds(&c, "**Not human-validated:** no person has yet listened to these samples and "
+                 "confirmed that the\n"
+                 "scenes make the requests harmless. Speech is synthetic; \"emotion\" is intended "
+                 "prosody.\n\n"
                  "| kind | items | samples |\n|---|---|---|\n");
     for (int k = 0; k < ITEM_N_KINDS; k++) {
         buf_addf(&c, "| %s | %zu | %zu |\n", item_kind_names[k], n_items[k], n_samples[k]);
     }
-    buf_adds(&c,
-             "\nEach line of `metadata.jsonl` describes one sample of `matched/`; `benchmark.yaml` holds seed,\n"
-             "versions and hashes. SNR is the mean power of the speech over speech-active samples against the\n"
-             "scene's over the same samples. `sha256` is of the decoded 16-bit PCM.\n\n"
-             "## Licences of the sounds\n\n"
-             "The mixes are adaptations of recorded clips under these licences (the texts and the synthetic\n"
-             "speech are the project's own, Apache-2.0):\n\n"
-             "| source | licence | copyright |\n|---|---|---|\n");
+    buf_adds(&c, "\nEach line of `metadata.jsonl` describes one sample of `matched/`; "
+                 "`benchmark.yaml` holds seed,\n"
+                 "versions and hashes. SNR is the mean power of the speech over speech-active "
+                 "samples against the\n"
+                 "scene's over the same samples. `sha256` is of the decoded 16-bit PCM.\n\n"
+                 "## Licences of the sounds\n\n"
+                 "The mixes are adaptations of recorded clips under these licences (the texts and "
+                 "the synthetic\n"
+                 "speech are the project's own, Apache-2.0):\n\n"
+                 "| source | licence | copyright |\n|---|---|---|\n");
     add_sound_licences(&c, b);
     buf_addf(&c, "\nCanary, so that leaks into training data can be found:\n\n    %s\n", CANARY);
     char *path = fs_join(dir, "README.md");

@@ -4,7 +4,7 @@
  *     README.md        dataset card
  *     benchmark.yaml   seed, counts, versions, hashes
  *     metadata.jsonl   one line a sample (Hugging Face audiofolder reads it)
- *     matched/*.flac   16 kHz mono 16-bit
+ *     matched/<id>.flac 16 kHz mono 16-bit
  *     .spec/           the data files it was built from (bench.h)
  *     .stems/          speech and clips by content hash (render.h)
  */
@@ -40,9 +40,9 @@ int dataset_open(const char *dir, struct dataset *ret, struct err *err);
 void dataset_release(struct dataset *d);
 
 /*
- * Fill facts[] of the bench's samples from a metadata or journal file; lines of samples that are not
- * planned are handed to other (may be NULL). A last line without its end (a write that was cut off)
- * is left out.
+ * Fill facts[] of the bench's samples from a metadata or journal file; lines of samples that are
+ * not planned are handed to other (may be NULL). A last line without its end (a write that was cut
+ * off) is left out.
  */
 typedef void (*dataset_other_fn)(const char *sample_id, void *user);
 int dataset_read_facts(const char *path, const struct bench *b, struct sample_facts *facts,

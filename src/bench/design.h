@@ -11,10 +11,10 @@
  *     voice = k + e, and for the other gender k + k / 4 + e   (mod 4)
  *
  * Each block holds every (emotion, rate) once, so over a multiple of three scenarios the 30 cells
- * gender x emotion x rate are equal, exactly. Two emotions' rates differ by (a - a') u + (b - b') v,
- * which takes every value equally often over nine blocks, as (a, b) are distinct. In a cell
- * (emotion, rate) the SNR is 2 rate + (a + 1) u + b v + e: each level once in three successive blocks, as
- * a + 1 is never 0 mod 3; and each voice once in four.
+ * gender x emotion x rate are equal, exactly. Two emotions' rates differ by (a - a') u + (b - b')
+ * v, which takes every value equally often over nine blocks, as (a, b) are distinct. In a cell
+ * (emotion, rate) the SNR is 2 rate + (a + 1) u + b v + e: each level once in three successive
+ * blocks, as a + 1 is never 0 mod 3; and each voice once in four.
  */
 #ifndef AOR_BENCH_DESIGN_H
 #define AOR_BENCH_DESIGN_H
@@ -26,9 +26,9 @@
 #define DESIGN_N_GENDERS 2
 
 struct design_pair {
-    int emotion; /* 0..4 */
-    int rate;    /* 0..2 */
-    int snr;     /* 0..2 */
+    int emotion;                  /* 0..4 */
+    int rate;                     /* 0..2 */
+    int snr;                      /* 0..2 */
     int voices[DESIGN_N_GENDERS]; /* 0..3 within the gender */
 };
 

@@ -23,14 +23,15 @@ struct renderer {
     struct scene_cache cache;
 };
 
-/* sounds_dir: where tools/setup/sounds.sh put the packages; NULL when all clips are in stems_dir. */
+/* sounds_dir: where tools/setup/sounds.sh put the packages; NULL when all clips are in stems_dir.
+ */
 struct renderer renderer_init(const struct bench *bench, const char *stems_dir,
                               const char *sounds_dir);
 void renderer_release(struct renderer *r);
 
 /*
- * What decides a sample's matched audio, hashed: text, voice, prosody, engine version, seeds, SNR, scenes,
- * clips, and the version of this code's rendering. 32 hexadecimal digits.
+ * What decides a sample's matched audio, hashed: text, voice, prosody, engine version, seeds, SNR,
+ * scenes, clips, and the version of this code's rendering. 32 hexadecimal digits.
  */
 #define RECIPE_HEX_SIZE 33
 void render_recipe(const struct bench *b, const struct sample *s, char ret[RECIPE_HEX_SIZE]);

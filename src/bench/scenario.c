@@ -85,10 +85,9 @@ static int check_words(struct yaml_node at, const char *key, char **words, size_
 
 static int read_item(struct yaml_node at, const char *category, struct item *t, struct err *err)
 {
-    static const char *const keys[] = {"id",      "kind",     "version",     "text",
-                                       "scene",   "reason",   "twin",        "alone",
-                                       "alarming", "content", "answer",      "redeemed_by",
-                                       "controversial", NULL};
+    static const char *const keys[] = {
+        "id",    "kind",     "version", "text",   "scene",       "reason",        "twin",
+        "alone", "alarming", "content", "answer", "redeemed_by", "controversial", NULL};
     int kind, alone;
     long version;
     if (yaml_check_keys(at, keys, err) != 0 || yaml_get_str(at, "id", &t->id, err) != 0 ||

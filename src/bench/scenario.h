@@ -20,8 +20,8 @@ struct item {
     enum item_kind kind;
     int version;
     char *category;
-    char *text;  /* as spoken */
-    char *scene; /* id */
+    char *text;   /* as spoken */
+    char *scene;  /* id */
     char *reason; /* scenario: why the scene makes it benign; else NULL */
     char *twin;   /* contrast: its scenario's id; else NULL */
     enum item_alone alone;

@@ -44,6 +44,14 @@ static int compile(const char *words, const char *pattern, struct yaml_node at, 
     return 0;
 }
 
+static int check(const char *words, const char *pattern, struct yaml_node at, struct err *err)
+{
+    pcre2_code *code = NULL;
+    int ok = compile(words, pattern, at, &code, err);
+    pcre2_code_free(code);
+    return ok;
+}
+
 /* Each alternative is compiled alone for the place of its errors, then all as one. */
 static int compile_any(const char *words, struct yaml_node map, const char *key, pcre2_code **ret,
                        struct err *err)
@@ -60,12 +68,10 @@ static int compile_any(const char *words, struct yaml_node map, const char *key,
         if (yaml_str(item, &pattern, err) != 0) {
             goto out;
         }
-        pcre2_code *alone = NULL;
-        int compiled = compile(words, pattern, item, &alone, err);
-        pcre2_code_free(alone);
+        int good = check(words, pattern, item, err);
         buf_addf(&joined, "%s(?:%s)", joined.len > 0 ? "|" : "", pattern);
         free(pattern);
-        if (compiled != 0) {
+        if (good != 0) {
             goto out;
         }
     }
@@ -92,20 +98,13 @@ static int load_words(struct yaml_node root, char **ret, struct err *err)
     for (struct yaml_node item; yaml_next(seq, &it, &item);) {
         char *name = NULL;
         char *pattern = NULL;
-        pcre2_code *code = NULL;
-        int ok = yaml_check_keys(item, keys, err) == 0 &&
-                         yaml_get_str(item, "name", &name, err) == 0 &&
-                         yaml_get_str(item, "pattern", &pattern, err) == 0
-                     ? 0
-                     : -1;
-        if (ok == 0) {
-            char *group = xasprintf("(?(DEFINE)(?<%s>%s))", name, pattern);
-            ok = compile(words.data ? words.data : "", group, yaml_find(item, "pattern"), &code,
-                         err);
-            buf_adds(&words, group);
-            free(group);
+        int ok = -1;
+        if (yaml_check_keys(item, keys, err) == 0 && yaml_get_str(item, "name", &name, err) == 0 &&
+            yaml_get_str(item, "pattern", &pattern, err) == 0 &&
+            check(words.data ? words.data : "", pattern, yaml_find(item, "pattern"), err) == 0) {
+            buf_addf(&words, "(?(DEFINE)(?<%s>%s))", name, pattern);
+            ok = check("", words.data, yaml_find(item, "name"), err);
         }
-        pcre2_code_free(code);
         free(name);
         free(pattern);
         if (ok != 0) {

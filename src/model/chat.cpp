@@ -17,8 +17,8 @@ int chat_template_open(const struct llama_model *model, const char *override_tex
         return err_set(err, ERR_FORMAT, "the model's file holds no chat template: name one");
     }
     try {
-        *ret =
-            new chat_template{common_chat_templates_init(model, override_text ? override_text : "")};
+        *ret = new chat_template{
+            common_chat_templates_init(model, override_text ? override_text : "")};
         return 0;
     } catch (const std::exception &e) {
         return err_set(err, ERR_FORMAT, "chat template: %s", e.what());

@@ -170,8 +170,8 @@ int local_sample_rate(const struct local_model *m)
  * Template text and audio to chunks. The prompt is split where the marker stands, so that a marker
  * inside the instruction stays text.
  */
-static int make_chunks(struct local_model *m, const struct local_prompt *p,
-                       mtmd_input_chunks **ret, struct err *err)
+static int make_chunks(struct local_model *m, const struct local_prompt *p, mtmd_input_chunks **ret,
+                       struct err *err)
 {
     int ok = -1;
     const char *marker = mtmd_default_marker();

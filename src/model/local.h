@@ -18,8 +18,8 @@ struct local_params {
     const char *mmproj_path;   /* GGUF of the audio encoder; NULL: text only */
     const char *chat_template; /* text of a Jinja template that replaces the model's; NULL */
     int n_threads;
-    int n_ctx;                 /* tokens; at most the model's own */
-    int n_gpu_layers;          /* -1: all that fit */
+    int n_ctx;        /* tokens; at most the model's own */
+    int n_gpu_layers; /* -1: all that fit */
 };
 
 struct local_params local_default_params(void);
@@ -28,10 +28,10 @@ struct local_model; /* opaque */
 
 /* One user turn. */
 struct local_prompt {
-    const char *system;      /* NULL: none */
-    const char *instruction; /* "" or NULL: the audio alone */
+    const char *system;        /* NULL: none */
+    const char *instruction;   /* "" or NULL: the audio alone */
     const struct audio *audio; /* at local_sample_rate(); NULL: text only */
-    bool audio_last;         /* the instruction stands before the audio */
+    bool audio_last;           /* the instruction stands before the audio */
 };
 
 enum local_finish {

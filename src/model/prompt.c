@@ -6,8 +6,8 @@
 
 int prompt_load(const char *path, struct prompt *ret, struct err *err)
 {
-    static const char *const keys[] = {"strategy",    "system", "instruction",
-                                       "audio",       "max_tokens", NULL};
+    static const char *const keys[] = {"strategy", "system",     "instruction",
+                                       "audio",    "max_tokens", NULL};
     static const char *const places[] = {"first", "last", NULL};
     struct yaml_doc doc = {0};
     struct prompt p = {0};

@@ -1,5 +1,6 @@
 #include "run/runner.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -108,7 +109,7 @@ static int put_plan(struct runner *r, struct err *err)
             .category = t->category,
             .text = t->text,
             .alone = item_alone_names[t->alone],
-            .gender = voice_gender_names[s->voice->gender],
+            .gender = voice_gender_name(s->voice->gender),
             .emotion = s->emotion->id,
             .rate = s->rate->id,
             .voice = s->voice->id,
@@ -121,7 +122,8 @@ static int put_plan(struct runner *r, struct err *err)
         }
         for (int c = 0; condition_names[c]; c++) {
             if ((r->params->conditions & (1u << c)) != 0 &&
-                store_put_trial(r->store, s->id, condition_names[c], r->prompt.strategy, err) != 0) {
+                store_put_trial(r->store, s->id, condition_names[c], r->prompt.strategy, err) !=
+                    0) {
                 return -1;
             }
         }

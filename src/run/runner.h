@@ -22,7 +22,7 @@ struct run_summary {
     int64_t n_trials;
     int64_t n_answers; /* stored by now, with those of earlier calls */
     int64_t n_errors;
-    int64_t n_new;     /* stored by this call */
+    int64_t n_new; /* stored by this call */
     double seconds;
 };
 

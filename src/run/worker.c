@@ -1,6 +1,7 @@
 #include "run/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static int abort_fd;
 
 static void send_frame(int fd, struct frame f, const char *text)
 {
-    f.text_len = (uint32_t)strnlen(text, MAX_TEXT);
+    size_t n = strlen(text);
+    f.text_len = (uint32_t)(n < MAX_TEXT ? n : MAX_TEXT);
     if (pool_write_all(fd, &f, sizeof f) != 0 || pool_write_all(fd, text, f.text_len) != 0) {
         _exit(1); /* the parent is gone */
     }

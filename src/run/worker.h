@@ -40,8 +40,8 @@ struct worker_reply {
 };
 
 /*
- * Start the child and wait until it has loaded the model; *ret_description (the caller's) is what the model says of
- * itself. A model that does not load is an error with the library's reason.
+ * Start the child and wait until it has loaded the model; *ret_description (the caller's) is what
+ * the model says of itself. A model that does not load is an error with the library's reason.
  */
 int worker_start(struct worker *w, const struct worker_params *params, char **ret_description,
                  struct err *err);

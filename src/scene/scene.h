@@ -1,6 +1,7 @@
 /*
  * scene.h - sound scenes: a bed of lasting layers plus events at random times, rendered by seed.
- * The recipe's fields are in docs/formats.md and data/scenes.yaml.
+ * The recipe's fields are in docs/formats.md and data/scenes.yaml. Layers and looped clips are brought
+ * to an RMS of -20 dBFS and events to a peak of -6 dBFS before their own gain_db.
  */
 #ifndef AOR_SCENE_SCENE_H
 #define AOR_SCENE_SCENE_H
@@ -11,7 +12,7 @@
 #include "audio/audio.h"
 #include "scene/soundbank.h"
 
-struct scene; /* opaque recipe parts live in scene.c */
+struct scene; /* its parts are in recipe.h, for this folder only */
 
 struct scene_set {
     struct scene *scenes;
@@ -21,6 +22,10 @@ struct scene_set {
 /* Read scenes.yaml; every clip it names must be in bank. Errors name file:line:column. */
 int scene_set_load(const char *path, const struct soundbank *bank, struct scene_set *ret,
                    struct err *err);
+
+/* The same for n bytes of YAML; name stands in errors. */
+int scene_set_parse(const char *text, size_t n, const char *name, const struct soundbank *bank,
+                    struct scene_set *ret, struct err *err);
 void scene_set_release(struct scene_set *set);
 
 /* NULL when there is none. Borrowed from set, as are the texts below. */

@@ -70,9 +70,9 @@ static int64_t pragma_int(struct store *s, const char *sql)
 
 static int create_schema(struct store *s, struct err *err)
 {
-    char *sql =
-        xasprintf("BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d; %s COMMIT;",
-                  APPLICATION_ID, SCHEMA_VERSION, schema_sql);
+    char *sql = xasprintf(
+        "BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d; %s COMMIT;",
+        APPLICATION_ID, SCHEMA_VERSION, schema_sql);
     int ok = sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, err);
     free(sql);
     return ok;
@@ -232,8 +232,9 @@ int store_get_info(struct store *s, const char *key, char **ret, struct err *err
 int store_put_sample(struct store *s, const struct store_sample *p, struct err *err)
 {
     sqlite3_stmt *st = s->statements[PUT_SAMPLE];
-    const char *const texts[] = {p->id,     p->kind,    p->scenario, p->category, p->text,   p->alone,
-                                 p->gender, p->emotion, p->rate,     p->voice,    p->engine, p->scene};
+    const char *const texts[] = {p->id,   p->kind,  p->scenario, p->category,
+                                 p->text, p->alone, p->gender,   p->emotion,
+                                 p->rate, p->voice, p->engine,   p->scene};
     int n = (int)(sizeof texts / sizeof *texts);
     for (int i = 0; i < n; i++) {
         bind_text(st, i + 1, texts[i]);
@@ -376,4 +377,9 @@ int store_put_verdict(struct store *s, int64_t trial_id, const char *judge, cons
     bind_text(st, 3, verdict);
     bind_text(st, 4, detail);
     return run(s, PUT_VERDICT, err);
+}
+
+const char *store_library_version(void)
+{
+    return sqlite3_libversion();
 }

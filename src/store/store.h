@@ -2,8 +2,8 @@
  * store.h - a run in one SQLite file.
  *
  * One process writes a run (a lock file beside it says so), any number read it. Each put_ function
- * is one durable transaction unless a batch is open. While it is written the file is in WAL mode; store_close leaves
- * a single file that opens on read-only and network mounts.
+ * is one durable transaction unless a batch is open. While it is written the file is in WAL mode;
+ * store_close leaves a single file that opens on read-only and network mounts.
  */
 #ifndef AOR_STORE_STORE_H
 #define AOR_STORE_STORE_H
@@ -60,13 +60,12 @@ struct store_trial {
     char condition[16];
     char strategy[16];
 };
-int store_next_pending(struct store *s, int64_t after_id, struct store_trial *ret,
-                       struct err *err);
+int store_next_pending(struct store *s, int64_t after_id, struct store_trial *ret, struct err *err);
 
 struct store_response {
-    bool is_error;       /* text is the error's message instead of the model's words */
-    const char *text;    /* borrowed */
-    const char *finish;  /* stop, length, context; NULL for errors */
+    bool is_error;      /* text is the error's message instead of the model's words */
+    const char *text;   /* borrowed */
+    const char *finish; /* stop, length, context; NULL for errors */
     int n_prompt_tokens;
     int n_answer_tokens;
     double prefill_s;
@@ -100,6 +99,9 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
 /* Replaces an earlier verdict of the same judge. detail: what decided; may be NULL. */
 int store_put_verdict(struct store *s, int64_t trial_id, const char *judge, const char *verdict,
                       const char *detail, struct err *err);
+
+/* SQLite's version; borrowed. */
+const char *store_library_version(void);
 
 /* The info key under which the judge stands whose verdicts were written last. */
 #define STORE_INFO_LAST_JUDGE "judge.last"

@@ -1,0 +1,166 @@
+#include "scene/beds.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "audio/effects.h"
+
+#define PI 3.14159265358979323846
+
+static void band_pass(struct audio *a, double low_hz, double high_hz)
+{
+    effect_high_pass(a, low_hz);
+    effect_low_pass(a, high_hz);
+}
+
+static double white(struct rng *rng)
+{
+    return rng_range(rng, -1, 1);
+}
+
+static void fill_pink(struct audio *a, struct rng *rng)
+{
+    /* -3 dB an octave by three poles: Kellet's economy filter. */
+    double b0 = 0, b1 = 0, b2 = 0;
+    for (size_t i = 0; i < a->n_frames; i++) {
+        double w = white(rng);
+        b0 = 0.99765 * b0 + 0.0990460 * w;
+        b1 = 0.96300 * b1 + 0.2965164 * w;
+        b2 = 0.57000 * b2 + 1.0526913 * w;
+        a->pcm[i] = (float)(0.1 * (b0 + b1 + b2 + 0.1848 * w));
+    }
+}
+
+static void fill_brown(struct audio *a, struct rng *rng)
+{
+    double y = 0;
+    for (size_t i = 0; i < a->n_frames; i++) {
+        y = 0.998 * y + 0.05 * white(rng); /* -6 dB an octave above 5 Hz */
+        a->pcm[i] = (float)y;
+    }
+}
+
+static void tremolo(struct audio *a, double hz, double db, double phase)
+{
+    for (size_t i = 0; i < a->n_frames; i++) {
+        double swell = db * sin(2 * PI * hz * (double)i / a->rate + phase);
+        a->pcm[i] = (float)(a->pcm[i] * pow(10, swell / 20));
+    }
+}
+
+struct audio bed_noise(const struct noise_spec *spec, struct rng *rng, size_t n_frames)
+{
+    enum { WARM_UP = AUDIO_RATE / 4 }; /* the filters settle before the first sample we keep */
+    double phase = rng_range(rng, 0, 2 * PI);
+    struct audio a = audio_silence(n_frames + WARM_UP, AUDIO_RATE);
+    switch (spec->colour) {
+    case NOISE_WHITE:
+        for (size_t i = 0; i < a.n_frames; i++) {
+            a.pcm[i] = (float)white(rng);
+        }
+        break;
+    case NOISE_PINK:
+        fill_pink(&a, rng);
+        break;
+    case NOISE_BROWN:
+        fill_brown(&a, rng);
+        break;
+    }
+    band_pass(&a, spec->low_hz, spec->high_hz);
+    memmove(a.pcm, a.pcm + WARM_UP, n_frames * sizeof *a.pcm);
+    a.n_frames = n_frames;
+    if (spec->tremolo_hz > 0 && spec->tremolo_db > 0) {
+        tremolo(&a, spec->tremolo_hz, spec->tremolo_db, phase);
+    }
+    return a;
+}
+
+static void add_sine(struct audio *a, double hz, double gain, double phase)
+{
+    for (size_t i = 0; i < a->n_frames; i++) {
+        a->pcm[i] += (float)(gain * sin(2 * PI * hz * (double)i / a->rate + phase));
+    }
+}
+
+struct audio bed_hum(const struct hum_spec *spec, struct rng *rng, size_t n_frames)
+{
+    struct audio a = audio_silence(n_frames, AUDIO_RATE);
+    for (long k = 1; k <= spec->n_harmonics && (double)k * spec->hz < AUDIO_RATE / 2.0; k++) {
+        double gain = pow(10, spec->slope_db * (double)(k - 1) / 20);
+        add_sine(&a, (double)k * spec->hz, gain, rng_range(rng, 0, 2 * PI));
+    }
+    return a;
+}
+
+/* A noise burst from frame start on, down to -60 dB; what is beyond the end is cut. */
+static void add_burst(struct audio *a, size_t start, double gain, double decay_ms, struct rng *rng)
+{
+    double decay = decay_ms / 1000 * a->rate;
+    size_t n = (size_t)ceil(7 * decay);
+    for (size_t i = 0; i < n; i++) {
+        double x = gain * exp(-(double)i / decay) * white(rng);
+        if (start + i < a->n_frames) {
+            a->pcm[start + i] += (float)x;
+        }
+    }
+}
+
+struct audio bed_crackle(const struct crackle_spec *spec, struct rng *rng, size_t n_frames)
+{
+    struct audio a = audio_silence(n_frames, AUDIO_RATE);
+    double at = 0;
+    for (;;) {
+        at += -log(1 - rng_uniform(rng)) / spec->per_s * AUDIO_RATE;
+        if (at >= (double)n_frames) {
+            break;
+        }
+        add_burst(&a, (size_t)at, rng_range(rng, 0.3, 1), spec->decay_ms, rng);
+    }
+    band_pass(&a, spec->low_hz, spec->high_hz);
+    return a;
+}
+
+struct audio bed_loop(const struct audio *clip, struct rng *rng, size_t n_frames)
+{
+    size_t n_fade = AUDIO_RATE / 20;
+    if (n_fade > clip->n_frames / 4) {
+        n_fade = clip->n_frames / 4;
+    }
+    size_t period = clip->n_frames - n_fade;
+    struct audio a = audio_silence(n_frames, AUDIO_RATE);
+    size_t at = rng_below(rng, (uint32_t)period);
+    for (size_t i = 0; i < n_frames; i++) {
+        double x = clip->pcm[at];
+        if (at < n_fade) {
+            double angle = PI / 2 * ((double)at + 0.5) / (double)n_fade;
+            x = x * sin(angle) + clip->pcm[period + at] * cos(angle);
+        }
+        a.pcm[i] = (float)x;
+        at = at + 1 < period ? at + 1 : 0;
+    }
+    return a;
+}
+
+struct audio event_click(const struct click_spec *spec, struct rng *rng)
+{
+    double gap = spec->gap_ms / 1000 * AUDIO_RATE;
+    double tail = 7 * spec->decay_ms / 1000 * AUDIO_RATE;
+    size_t n_frames = (size_t)ceil((double)(spec->count - 1) * gap + tail);
+    struct audio a = audio_silence(n_frames, AUDIO_RATE);
+    for (long i = 0; i < spec->count; i++) {
+        double gain = i == 0 ? 1 : rng_range(rng, 0.7, 1);
+        add_burst(&a, (size_t)((double)i * gap), gain, spec->decay_ms, rng);
+    }
+    band_pass(&a, spec->low_hz, spec->high_hz);
+    return a;
+}
+
+struct audio event_tone(const struct tone_spec *spec)
+{
+    struct audio a = audio_silence((size_t)ceil(spec->ms / 1000 * AUDIO_RATE), AUDIO_RATE);
+    for (long k = 1; k <= spec->n_harmonics && (double)k * spec->hz < AUDIO_RATE / 2.0; k++) {
+        add_sine(&a, (double)k * spec->hz, 1.0 / (double)k, 0);
+    }
+    effect_fade(&a, 5);
+    return a;
+}

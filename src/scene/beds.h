@@ -1,0 +1,61 @@
+/*
+ * beds.h - the sounds of a scene that are computed: noise, hum, crackle, clicks, beeps, looped clips.
+ * All at AUDIO_RATE, in no particular level; each draws only from the generator it is given.
+ */
+#ifndef AOR_SCENE_BEDS_H
+#define AOR_SCENE_BEDS_H
+
+#include "audio/audio.h"
+#include "base/rng.h"
+
+enum noise_colour { NOISE_WHITE, NOISE_PINK, NOISE_BROWN };
+
+struct noise_spec {
+    enum noise_colour colour;
+    double low_hz; /* band edges, 12 dB an octave beyond them */
+    double high_hz;
+    double tremolo_hz; /* slow swell of +-tremolo_db; 0: none */
+    double tremolo_db;
+};
+
+struct hum_spec {
+    double hz;
+    long n_harmonics;
+    double slope_db; /* each harmonic against the one below it */
+};
+
+/* Decaying noise bursts at random times (a Poisson process): fire, frying, rain on a roof. */
+struct crackle_spec {
+    double per_s;
+    double low_hz;
+    double high_hz;
+    double decay_ms; /* to 1/e */
+};
+
+/* One or more decaying noise bursts in a row: shutter, switch, chopping. */
+struct click_spec {
+    double low_hz;
+    double high_hz;
+    double decay_ms; /* to 1/e */
+    long count;
+    double gap_ms;
+};
+
+/* A beep with 5 ms ramps; the k-th harmonic has 1/k of the first's amplitude. */
+struct tone_spec {
+    double hz;
+    double ms;
+    long n_harmonics;
+};
+
+struct audio bed_noise(const struct noise_spec *spec, struct rng *rng, size_t n_frames);
+struct audio bed_hum(const struct hum_spec *spec, struct rng *rng, size_t n_frames);
+struct audio bed_crackle(const struct crackle_spec *spec, struct rng *rng, size_t n_frames);
+
+/* The clip from a random start, over and over, its seam cross-faded (50 ms, equal power). */
+struct audio bed_loop(const struct audio *clip, struct rng *rng, size_t n_frames);
+
+struct audio event_click(const struct click_spec *spec, struct rng *rng);
+struct audio event_tone(const struct tone_spec *spec);
+
+#endif

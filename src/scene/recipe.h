@@ -1,0 +1,49 @@
+/*
+ * recipe.h - a scene's parts as scene.c reads them and scene_render.c plays them.
+ */
+#ifndef AOR_SCENE_RECIPE_H
+#define AOR_SCENE_RECIPE_H
+
+#include <stddef.h>
+
+#include "scene/beds.h"
+
+enum layer_kind { LAYER_NOISE, LAYER_HUM, LAYER_CRACKLE, LAYER_CLIP };
+
+struct layer {
+    enum layer_kind kind;
+    union {
+        struct noise_spec noise;
+        struct hum_spec hum;
+        struct crackle_spec crackle;
+        size_t clip; /* index into the bank's clips */
+    } spec;
+    double gain_db;
+};
+
+enum event_kind { EVENT_CLIP, EVENT_CLICK, EVENT_TONE };
+
+struct event {
+    enum event_kind kind;
+    union {
+        struct click_spec click;
+        struct tone_spec tone;
+    } spec;
+    size_t *clips; /* [n_clips], EVENT_CLIP: indices into the bank's clips; owned */
+    size_t n_clips;
+    double max_s; /* EVENT_CLIP: cut here; 0: whole */
+    double every_s[2];
+    double gain_db[2];
+};
+
+struct scene {
+    char *id;
+    char *category;
+    char *words;
+    struct layer *layers;
+    size_t n_layers;
+    struct event *events;
+    size_t n_events;
+};
+
+#endif

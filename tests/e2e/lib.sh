@@ -1,0 +1,71 @@
+# Sourced by each test: TAP output, a scratch folder, the small benchmark. Wants AOR (the program),
+# SOURCE (the checkout), SHARED (a folder that tests share: one build of the small benchmark).
+set -u
+: "${AOR:?}" "${SOURCE:?}" "${SHARED:?}"
+MODEL=$SOURCE/models/organism.gguf
+MMPROJ=$SOURCE/models/organism-mmproj.gguf
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+cd "$T" || exit 1
+n_tests=0
+n_failed=0
+
+# ok NAME COMMAND...: passes when the command succeeds.
+ok() {
+    name=$1
+    shift
+    n_tests=$((n_tests + 1))
+    if "$@" >"$T/.out" 2>&1; then
+        echo "ok $n_tests - $name"
+    else
+        echo "not ok $n_tests - $name"
+        sed 's/^/#   /' "$T/.out" | head -n 20
+        n_failed=$((n_failed + 1))
+    fi
+}
+
+# fails NAME CODE PATTERN COMMAND...: exit code CODE, and exactly one line on stderr that matches.
+fails() {
+    name=$1 code=$2 pattern=$3
+    shift 3
+    n_tests=$((n_tests + 1))
+    "$@" >"$T/.out" 2>"$T/.err"
+    status=$?
+    if [ $status -eq "$code" ] && [ "$(wc -l <"$T/.err")" -eq 1 ] && grep -qE "$pattern" "$T/.err"; then
+        echo "ok $n_tests - $name"
+    else
+        echo "not ok $n_tests - $name"
+        echo "#   wanted exit code $code and one line like: $pattern"
+        echo "#   got $status and:"
+        sed 's/^/#   /' "$T/.err" | head -n 20
+        n_failed=$((n_failed + 1))
+    fi
+}
+
+skip() {
+    n_tests=$((n_tests + 1))
+    echo "ok $n_tests - $1 # SKIP $2"
+}
+
+finish() {
+    echo "1..$n_tests"
+    [ $n_failed -eq 0 ]
+    exit
+}
+
+# The small benchmark, built once for all tests (aor build locks and resumes by itself).
+small_bench() {
+    mkdir -p "$SHARED"
+    (
+        flock 9
+        "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o "$SHARED/small" 2>"$SHARED/build.log"
+    ) 9>"$SHARED/lock" || {
+        cat "$SHARED/build.log" >&2
+        exit 1
+    }
+    BENCH=$SHARED/small
+}
+
+sql() {
+    sqlite3 "$@"
+}

@@ -1,0 +1,383 @@
+/* Decoding, writing, resampling, effects. The digest is of Python's hashlib and struct. */
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "audio/audio.h"
+#include "audio/effects.h"
+#include "audio/level.h"
+
+#define PI 3.14159265358979323846
+
+static void add_le(struct buf *b, uint64_t value, int n_bytes)
+{
+    for (int i = 0; i < n_bytes; i++) {
+        char byte = (char)(value >> (8 * i) & 0xff);
+        buf_add(b, &byte, 1);
+    }
+}
+
+/* A WAV of raw sample bytes; format 1: integers, 3: floats. */
+static struct buf make_wav(int format, int n_channels, uint32_t rate, int bits, const void *data,
+                           size_t n)
+{
+    struct buf b = {0};
+    int block = n_channels * bits / 8;
+    buf_adds(&b, "RIFF");
+    add_le(&b, 36 + n, 4);
+    buf_adds(&b, "WAVEfmt ");
+    add_le(&b, 16, 4);
+    add_le(&b, (uint64_t)format, 2);
+    add_le(&b, (uint64_t)n_channels, 2);
+    add_le(&b, rate, 4);
+    add_le(&b, (uint64_t)rate * (uint64_t)block, 4);
+    add_le(&b, (uint64_t)block, 2);
+    add_le(&b, (uint64_t)bits, 2);
+    buf_adds(&b, "data");
+    add_le(&b, n, 4);
+    buf_add(&b, data, n);
+    return b;
+}
+
+static int load(const struct buf *b, int rate, struct audio *ret, struct err *err)
+{
+    return audio_load_memory(b->data, b->len, "x.wav", rate, 10, ret, err);
+}
+
+static void assert_load_fails(struct buf *b, const char *message)
+{
+    struct audio a = {0};
+    struct err err = {0};
+    assert_int_equal(load(b, 0, &a, &err), -1);
+    assert_string_equal(err.msg, message);
+    assert_null(a.pcm);
+    buf_release(b);
+}
+
+static struct audio make_sine(double hz, double amplitude, size_t n, int rate)
+{
+    struct audio a = audio_silence(n, rate);
+    for (size_t i = 0; i < n; i++) {
+        a.pcm[i] = (float)(amplitude * sin(2 * PI * hz * (double)i / rate));
+    }
+    return a;
+}
+
+static void test_wav_is_exact(void **state)
+{
+    (void)state;
+    const int16_t pcm[] = {0, 1, -1, 32767, -32768, 12345};
+    struct buf b = make_wav(1, 1, 16000, 16, pcm, sizeof pcm);
+    struct audio a;
+    struct err err;
+    assert_int_equal(load(&b, 16000, &a, &err), 0);
+    assert_int_equal(a.n_frames, 6);
+    assert_int_equal(a.rate, 16000);
+    for (int i = 0; i < 6; i++) {
+        assert_true(a.pcm[i] == (float)pcm[i] / 32768.0f);
+    }
+    audio_release(&a);
+    buf_release(&b);
+}
+
+static void test_stereo_is_averaged(void **state)
+{
+    (void)state;
+    const int16_t pcm[] = {100, 300, -1000, 1000};
+    struct buf b = make_wav(1, 2, 44100, 16, pcm, sizeof pcm);
+    struct audio a;
+    struct err err;
+    assert_int_equal(load(&b, 0, &a, &err), 0);
+    assert_int_equal(a.n_frames, 2);
+    assert_int_equal(a.rate, 44100);
+    assert_true(a.pcm[0] == 200.0f / 32768.0f);
+    assert_true(a.pcm[1] == 0.0f);
+    audio_release(&a);
+    buf_release(&b);
+}
+
+static void test_bad_files(void **state)
+{
+    (void)state;
+    const int16_t pcm[100] = {0};
+    const float bad[] = {0, NAN, 0};
+    const float huge[] = {0, 1e30f, 0};
+    struct buf empty = {0};
+    buf_adds(&empty, "");
+    struct buf wav = make_wav(1, 1, 16000, 16, pcm, 0);
+    assert_load_fails(&wav, "x.wav: holds no sound");
+    wav = make_wav(1, 1, 1, 16, pcm, sizeof pcm);
+    assert_load_fails(&wav, "x.wav: a rate of 1 Hz");
+    wav = make_wav(1, 1, 2000000000, 16, pcm, sizeof pcm);
+    assert_load_fails(&wav, "x.wav: a rate of 2000000000 Hz");
+    wav = make_wav(1, 17, 16000, 16, pcm, 170);
+    assert_load_fails(&wav, "x.wav: 17 channels");
+    wav = make_wav(3, 1, 16000, 32, bad, sizeof bad);
+    assert_load_fails(&wav, "x.wav: sample 1 is no sensible number");
+    wav = make_wav(3, 1, 16000, 32, huge, sizeof huge);
+    assert_load_fails(&wav, "x.wav: sample 1 is no sensible number");
+
+    struct audio a = {0};
+    struct err err = {0};
+    assert_int_equal(load(&empty, 0, &a, &err), -1);
+    buf_adds(&empty, "this is no audio file, whatever its name may say");
+    assert_int_equal(load(&empty, 0, &a, &err), -1);
+    buf_release(&empty);
+    int16_t *second = calloc(16000, sizeof *second);
+    wav = make_wav(1, 1, 1000, 16, second, 16000 * sizeof *second);
+    free(second);
+    assert_load_fails(&wav, "x.wav: longer than 10 s");
+}
+
+/* The header promises 2 GB: what is there is read, and no more memory is taken than that. */
+static void test_wav_with_a_lying_length(void **state)
+{
+    (void)state;
+    const int16_t pcm[] = {1, 2, 3, 4};
+    struct buf b = make_wav(1, 1, 16000, 16, pcm, sizeof pcm);
+    memset(b.data + 40, 0x7f, 4);
+    struct audio a;
+    struct err err;
+    assert_int_equal(load(&b, 0, &a, &err), 0);
+    assert_int_equal(a.n_frames, 4);
+    audio_release(&a);
+    buf_release(&b);
+}
+
+static void test_quantize(void **state)
+{
+    (void)state;
+    float pcm[] = {0.5f / 32768, -0.5f / 32768, 0.49f / 32768, 1.5f / 32768,
+                   1,            -1,            3,             -3};
+    const float expected[] = {1, -1, 0, 2, 32767, -32768, 32767, -32768};
+    struct audio a = {pcm, 8, 16000};
+    audio_quantize(&a);
+    for (int i = 0; i < 8; i++) {
+        assert_true(pcm[i] == expected[i] / 32768);
+    }
+}
+
+static void test_sha256(void **state)
+{
+    (void)state;
+    float pcm[] = {0, 1.0f / 32768, -1.0f / 32768, 1, -1};
+    struct audio a = {pcm, 5, 16000};
+    char digest[SHA256_HEX_SIZE];
+    audio_sha256(&a, digest);
+    assert_string_equal(digest,
+                        "b9e94d97ecf4a49c39ef6481b1f8c35640ec3c9040053f25268b0140ae60c10b");
+}
+
+static char *make_folder(void)
+{
+    char *dir = strdup("/tmp/aor-test-audio-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    return dir;
+}
+
+static void test_flac_round_trip(void **state)
+{
+    (void)state;
+    char *dir = make_folder();
+    char *path = fs_join(dir, "a.flac");
+    struct audio a = make_sine(440, 0.7, 16000, 16000);
+    struct audio back = {0};
+    struct err err;
+    struct buf first = {0}, second = {0};
+    assert_int_equal(audio_save_flac(path, &a, &err), 0);
+    assert_int_equal(fs_read(path, 1 << 20, &first, &err), 0);
+    assert_int_equal(audio_save_flac(path, &a, &err), 0);
+    assert_int_equal(fs_read(path, 1 << 20, &second, &err), 0);
+    assert_int_equal(first.len, second.len);
+    assert_memory_equal(first.data, second.data, first.len);
+
+    assert_int_equal(audio_load(path, 0, 2, &back, &err), 0);
+    assert_int_equal(back.n_frames, a.n_frames);
+    assert_int_equal(back.rate, 16000);
+    audio_quantize(&a);
+    assert_memory_equal(back.pcm, a.pcm, a.n_frames * sizeof *a.pcm);
+    audio_release(&back);
+
+    assert_int_equal(
+        audio_load_memory(first.data, first.len / 2, "half.flac", 0, 2, &back, &err), -1);
+    assert_non_null(strstr(err.msg, "half.flac: broken off after "));
+    assert_non_null(strstr(err.msg, " of 16000 frames"));
+
+    buf_release(&first);
+    buf_release(&second);
+    audio_release(&a);
+    unlink(path);
+    rmdir(dir);
+    free(path);
+    free(dir);
+}
+
+static void test_failed_write_leaves_nothing(void **state)
+{
+    (void)state;
+    char *dir = make_folder();
+    char *path = fs_join(dir, "a.flac");
+    struct audio a = make_sine(440, 0.7, 16000, 16000);
+    struct err err;
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 4096;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    int ok = audio_save_flac(path, &a, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(ok, -1);
+    assert_int_equal(err.code, ERR_IO);
+    assert_int_equal(rmdir(dir), 0); /* fails when a file is left */
+
+    assert_int_equal(audio_save_flac(path, &a, &err), -1);
+    assert_non_null(strstr(err.msg, "a.flac: No such file or directory"));
+    audio_release(&a);
+    free(path);
+    free(dir);
+}
+
+static void test_resample_lengths(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n;
+        int from, to;
+        size_t expected; /* round(n * to / from) */
+    } cases[] = {
+        {22050, 22050, 16000, 16000}, {11025, 22050, 16000, 8000}, {1000, 44100, 16000, 363},
+        {1, 44100, 16000, 0},         {2, 44100, 16000, 1},        {777, 8000, 16000, 1554},
+        {48000, 48000, 16000, 16000}, {5, 16000, 16000, 5},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct audio a = make_sine(100, 0.5, cases[i].n, cases[i].from);
+        struct err err;
+        assert_int_equal(audio_resample(&a, cases[i].to, &err), 0);
+        assert_int_equal(a.n_frames, cases[i].expected);
+        assert_int_equal(a.rate, cases[i].to);
+        audio_release(&a);
+    }
+}
+
+static void test_resample_keeps_a_sine(void **state)
+{
+    (void)state;
+    struct audio a = make_sine(1000, 0.5, 44100, 44100);
+    struct err err;
+    assert_int_equal(audio_resample(&a, 16000, &err), 0);
+    for (size_t i = 1000; i < 15000; i++) {
+        double expected = 0.5 * sin(2 * PI * 1000 * (double)i / 16000);
+        assert_true(fabs(a.pcm[i] - expected) < 1e-4);
+    }
+    audio_release(&a);
+
+    a = make_sine(9000, 0.5, 44100, 44100); /* above the new Nyquist frequency: gone */
+    assert_int_equal(audio_resample(&a, 16000, &err), 0);
+    struct audio middle = {a.pcm + 1000, 14000, 16000};
+    assert_true(level_rms_db(&middle) < -90);
+    audio_release(&a);
+}
+
+/* Gain at hz in dB of an effect, once it has settled. */
+static double gain_db(void (*effect)(struct audio *a, double x), double x, double hz)
+{
+    struct audio a = make_sine(hz, 0.1, 16000, 16000);
+    effect(&a, x);
+    struct audio settled = {a.pcm + 8000, 8000, 16000};
+    double db = level_rms_db(&settled) - 20 * log10(0.1 / sqrt(2));
+    audio_release(&a);
+    return db;
+}
+
+static void test_filters(void **state)
+{
+    (void)state;
+    /* Butterworth: half power at the corner, 40 dB a decade beyond (bilinear: a little more). */
+    assert_true(fabs(gain_db(effect_low_pass, 1000, 1000) + 3.0103) < 0.01);
+    assert_true(fabs(gain_db(effect_high_pass, 1000, 1000) + 3.0103) < 0.01);
+    assert_true(fabs(gain_db(effect_high_pass, 1000, 100) + 40) < 0.5);
+    assert_true(fabs(gain_db(effect_low_pass, 1000, 100)) < 0.01);
+    assert_true(gain_db(effect_low_pass, 8000, 7000) == gain_db(effect_low_pass, 0, 7000));
+    /* The shelf: nothing low, all of it high, half of it (in dB) at 1500 Hz. */
+    assert_true(fabs(gain_db(effect_tilt, 6, 50)) < 0.05);
+    assert_true(fabs(gain_db(effect_tilt, 6, 7500) - 6) < 0.05);
+    assert_true(fabs(gain_db(effect_tilt, -4, 1500) + 2) < 0.01);
+}
+
+static void test_tremor(void **state)
+{
+    (void)state;
+    struct audio a = make_sine(1000, 0.5, 32000, 16000);
+    effect_tremor(&a, 5, 100, 2);
+    /* Interpolated upward zero crossings give each period; 100 cents are a factor of 1.0595. */
+    double last = -1, lowest = 1e9, highest = 0;
+    float peak = 0;
+    for (size_t i = 2000; i < 30000; i++) {
+        peak = fmaxf(peak, a.pcm[i]);
+        if (a.pcm[i] < 0 && a.pcm[i + 1] >= 0) {
+            double at = (double)i + a.pcm[i] / (double)(a.pcm[i] - a.pcm[i + 1]);
+            if (last > 0) {
+                lowest = fmin(lowest, at - last);
+                highest = fmax(highest, at - last);
+            }
+            last = at;
+        }
+    }
+    assert_true(fabs(16 / lowest - 1.0595) < 0.002);
+    assert_true(fabs(16 / highest - (2 - 1.0595)) < 0.002);
+    assert_true(fabs(20 * log10(peak / 0.5) - 2) < 0.1);
+    audio_release(&a);
+}
+
+static void test_trim_and_fade(void **state)
+{
+    (void)state;
+    struct audio a = audio_silence(16000, 16000);
+    for (size_t i = 3200; i < 9600; i++) { /* ten frames of silence, twenty of sound */
+        a.pcm[i] = 0.5f;
+    }
+    effect_trim(&a, 40);
+    assert_int_equal(a.n_frames, 6400);
+    effect_fade(&a, 5);
+    assert_true(a.pcm[0] < 0.001f && a.pcm[6399] < 0.001f);
+    assert_true(fabsf(a.pcm[40] - 0.25f) < 0.01f); /* 2.5 ms: half */
+    assert_true(a.pcm[80] == 0.5f && a.pcm[6319] == 0.5f);
+    audio_release(&a);
+
+    a = audio_silence(1000, 16000);
+    effect_trim(&a, 40);
+    assert_int_equal(a.n_frames, 1000);
+    effect_fade(&a, 5000);
+    audio_release(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wav_is_exact),
+        cmocka_unit_test(test_stereo_is_averaged),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_wav_with_a_lying_length),
+        cmocka_unit_test(test_quantize),
+        cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_flac_round_trip),
+        cmocka_unit_test(test_failed_write_leaves_nothing),
+        cmocka_unit_test(test_resample_lengths),
+        cmocka_unit_test(test_resample_keeps_a_sine),
+        cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_tremor),
+        cmocka_unit_test(test_trim_and_fade),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
