@@ -218,9 +218,8 @@ int audio_resample(struct audio *a, int rate, struct err *err)
     struct audio out = audio_silence((size_t)lround(n_exact), rate);
     size_t n_done;
     soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
-    soxr_error_t failed =
-        soxr_oneshot(a->rate, rate, 1, a->pcm, a->n_frames, NULL, out.pcm, out.n_frames, &n_done,
-                     NULL, &quality, NULL);
+    soxr_error_t failed = soxr_oneshot(a->rate, rate, 1, a->pcm, a->n_frames, NULL, out.pcm,
+                                       out.n_frames, &n_done, NULL, &quality, NULL);
     if (failed) {
         audio_release(&out);
         return err_set(err, ERR_FORMAT, "resampling: %s", failed);

@@ -13,9 +13,9 @@
 #define AUDIO_RATE 16000 /* Hz, of everything the benchmark stores */
 
 struct audio {
-    float *pcm;      /* [n_frames], -1..1; owned */
+    float *pcm; /* [n_frames], -1..1; owned */
     size_t n_frames;
-    int rate;        /* Hz */
+    int rate; /* Hz */
 };
 
 /* n_frames of silence. */

@@ -60,11 +60,9 @@ int mix_build(const struct mix_params *p, const struct audio *speech, const stru
         .scene = copy_at(scene, 0, n),
     };
     struct audio sum = {0};
-    bool *active = xcalloc(n, sizeof *active);
-    bool *active_speech;
+    bool *active;
     int ok = -1;
-    double speech_db = level_active_db(speech, &active_speech);
-    memcpy(active + lead_frames(p), active_speech, speech->n_frames * sizeof *active);
+    double speech_db = level_active_db(&m.speech, &active);
     double scene_db = level_rms_where_db(&m.scene, active);
     if (!(speech_db > SILENT_DB)) {
         err_set(err, ERR_FORMAT, "the speech is silent");
@@ -92,7 +90,6 @@ int mix_build(const struct mix_params *p, const struct audio *speech, const stru
     ok = 0;
 out:
     free(active);
-    free(active_speech);
     audio_release(&sum);
     mix_release(&m);
     return ok;

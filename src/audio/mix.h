@@ -12,16 +12,16 @@
 struct mix_params {
     double speech_level_db; /* active level of the speech in the mix, dBFS */
     double snr_db;
-    double lead_s;          /* scene alone before the speech */
-    double tail_s;          /* and after it */
-    double max_peak_db;     /* true peak of the mix; a louder mix is turned down as a whole, dBTP */
+    double lead_s;      /* scene alone before the speech */
+    double tail_s;      /* and after it */
+    double max_peak_db; /* true peak of the mix; a louder mix is turned down as a whole, dBTP */
 };
 
 /* The two parts of a mix after gains, of equal length; their sum is the sample. */
 struct mix {
     struct audio speech; /* placed, the rest silent */
     struct audio scene;
-    double snr_db;       /* achieved, measured on the parts */
+    double snr_db; /* achieved, measured on the parts */
 };
 
 struct mix_params mix_default_params(void);

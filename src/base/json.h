@@ -1,13 +1,12 @@
 /*
  * json.h - the room of jansson: everybody else includes this.
- * Adds reading with errors that name the place, and JSON lines.
+ * Adds reading with errors that name the place.
  */
 #ifndef AOR_BASE_JSON_H
 #define AOR_BASE_JSON_H
 
 #include <jansson.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -22,15 +21,5 @@ int json_get_str(const json_t *obj, const char *key, const char **ret, struct er
 int json_get_num(const json_t *obj, const char *key, double *ret, struct err *err);
 int json_get_int(const json_t *obj, const char *key, long low, long high, long *ret,
                  struct err *err);
-
-/* One compact line with its newline to f; keys keep their order. 0, or -1 as stdio failed. */
-int json_write_line(const json_t *value, FILE *f);
-
-/*
- * Calls fn for each line of a JSON-lines file; stops at fn's first non-zero return.
- * A line may have at most 1 MiB. Errors name path and line.
- */
-typedef int (*json_line_fn)(json_t *line, void *user, struct err *err);
-int json_read_lines(const char *path, json_line_fn fn, void *user, struct err *err);
 
 #endif

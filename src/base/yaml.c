@@ -10,6 +10,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define MAX_FILE (16u << 20)
 
@@ -77,8 +78,28 @@ static int refuse_aliases(struct yaml_node at, struct err *err)
     return 0;
 }
 
+/* libfyaml 0.7 does not come back from some directives that are no UTF-8. */
+static int check_utf8(const char *text, size_t n, const char *name, struct err *err)
+{
+    int line = 1, column = 1;
+    for (size_t i = 0, step; i < n; i += step) {
+        uint32_t code_point;
+        step = text_utf8_decode(text + i, n - i, &code_point);
+        if (step == 0) {
+            return err_set(err, ERR_FORMAT, "%s:%d:%d: no UTF-8 here", name, line, column);
+        }
+        bool is_end = code_point == '\n';
+        line += is_end;
+        column = is_end ? 1 : column + 1;
+    }
+    return 0;
+}
+
 int yaml_parse(const char *text, size_t n, const char *name, struct yaml_doc *ret, struct err *err)
 {
+    if (check_utf8(text, n, name, err) != 0) {
+        return -1;
+    }
     int ok = -1;
     struct yaml_doc d = {.name = xstrdup(name), .text = xmalloc(n)};
     if (n > 0) {

@@ -87,20 +87,18 @@ static int read_fact(const json_t *line, size_t hint, const struct bench *b,
     return 0;
 }
 
-int dataset_read_facts(const char *path, const struct bench *b, struct sample_facts *facts,
-                       dataset_other_fn other, void *user, struct err *err)
+int dataset_parse_facts(const char *text, size_t n, const char *name, const struct bench *b,
+                        struct sample_facts *facts, dataset_other_fn other, void *user,
+                        struct err *err)
 {
-    struct buf text = {0};
-    if (fs_read(path, MAX_METADATA, &text, err) != 0) {
-        return -1;
-    }
     int ok = 0;
     size_t n_line = 0;
-    char *end;
-    for (char *p = text.data; ok == 0 && (end = strchr(p, '\n')); p = end + 1) {
+    const char *end;
+    for (const char *p = text; ok == 0 && n > 0 && (end = memchr(p, '\n', n)); p = end + 1) {
+        n -= (size_t)(end + 1 - p);
         n_line++;
         char where[300];
-        snprintf(where, sizeof where, "%s:%zu", path, n_line);
+        snprintf(where, sizeof where, "%s:%zu", name, n_line);
         json_t *line = NULL;
         ok = json_parse(p, (size_t)(end - p), where, &line, err);
         if (ok == 0 && read_fact(line, n_line - 1, b, facts, other, user, err) != 0) {
@@ -108,6 +106,17 @@ int dataset_read_facts(const char *path, const struct bench *b, struct sample_fa
         }
         json_decref(line);
     }
+    return ok;
+}
+
+int dataset_read_facts(const char *path, const struct bench *b, struct sample_facts *facts,
+                       dataset_other_fn other, void *user, struct err *err)
+{
+    struct buf text = {0};
+    if (fs_read(path, MAX_METADATA, &text, err) != 0) {
+        return -1;
+    }
+    int ok = dataset_parse_facts(text.data, text.len, path, b, facts, other, user, err);
     buf_release(&text);
     return ok;
 }

@@ -40,11 +40,14 @@ int dataset_open(const char *dir, struct dataset *ret, struct err *err);
 void dataset_release(struct dataset *d);
 
 /*
- * Fill facts[] of the bench's samples from a metadata or journal file; lines of samples that are
- * not planned are handed to other (may be NULL). A last line without its end (a write that was cut
- * off) is left out.
+ * Fill facts[] of the bench's samples from the n bytes of a metadata or journal file; lines of
+ * samples that are not planned are handed to other (may be NULL). A last line without its end (a
+ * write that was cut off) is left out. name stands in errors.
  */
 typedef void (*dataset_other_fn)(const char *sample_id, void *user);
+int dataset_parse_facts(const char *text, size_t n, const char *name, const struct bench *b,
+                        struct sample_facts *facts, dataset_other_fn other, void *user,
+                        struct err *err);
 int dataset_read_facts(const char *path, const struct bench *b, struct sample_facts *facts,
                        dataset_other_fn other, void *user, struct err *err);
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <exception>
 #include <llama.h>
+#include <log.h>
 #include <string>
 
 struct chat_template {
@@ -16,6 +17,7 @@ int chat_template_open(const struct llama_model *model, const char *override_tex
     if (!override_text && !llama_model_chat_template(model, nullptr)) {
         return err_set(err, ERR_FORMAT, "the model's file holds no chat template: name one");
     }
+    common_log_set_verbosity_thold(LOG_LEVEL_OUTPUT); /* failures come as exceptions */
     try {
         *ret = new chat_template{
             common_chat_templates_init(model, override_text ? override_text : "")};

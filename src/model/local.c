@@ -167,53 +167,70 @@ int local_sample_rate(const struct local_model *m)
 }
 
 /*
- * Template text and audio to chunks. The prompt is split where the marker stands, so that a marker
- * inside the instruction stays text.
+ * The prompt as text, and where in it libmtmd's marker stands for the audio. *ret_text is the
+ * caller's.
  */
-static int make_chunks(struct local_model *m, const struct local_prompt *p, mtmd_input_chunks **ret,
-                       struct err *err)
+static int make_text(const struct local_model *m, const struct local_prompt *p, char **ret_text,
+                     char **ret_marker, struct err *err)
 {
-    int ok = -1;
     const char *marker = mtmd_default_marker();
     const char *instruction = p->instruction ? p->instruction : "";
+    if (strstr(instruction, marker) || (p->system && strstr(p->system, marker))) {
+        return err_set(err, ERR_USAGE, "a prompt holds libmtmd's marker %s", marker);
+    }
     char *user = p->audio_last ? xasprintf("%s%s", instruction, marker)
                                : xasprintf("%s%s", marker, instruction);
     char *text = NULL;
-    mtmd_bitmap *sound = NULL;
+    int ok = chat_template_apply(m->chat, p->system, user, &text, err);
+    free(user);
+    if (ok != 0) {
+        return -1;
+    }
+    char *place = strstr(text, marker);
+    if (!place || strstr(place + 1, marker)) {
+        free(text);
+        return err_set(err, ERR_FORMAT, "chat template: does not keep the audio's place");
+    }
+    *ret_text = text;
+    *ret_marker = place;
+    return 0;
+}
+
+int local_check_prompt(const struct local_model *m, const struct local_prompt *p, struct err *err)
+{
+    char *text, *marker;
+    if (make_text(m, p, &text, &marker, err) != 0) {
+        return -1;
+    }
+    free(text);
+    return 0;
+}
+
+static int make_chunks(struct local_model *m, const struct local_prompt *p, mtmd_input_chunks **ret,
+                       struct err *err)
+{
+    char *text, *marker;
+    if (make_text(m, p, &text, &marker, err) != 0) {
+        return -1;
+    }
+    const char *after = marker + strlen(mtmd_default_marker());
+    mtmd_bitmap *sound = mtmd_bitmap_init_from_audio(p->audio->n_frames, p->audio->pcm);
     mtmd_input_chunks *chunks = mtmd_input_chunks_init();
-    if (strstr(instruction, marker) || (p->system && strstr(p->system, marker))) {
-        err_set(err, ERR_USAGE, "a prompt holds libmtmd's marker %s", marker);
-        goto out;
-    }
-    if (chat_template_apply(m->chat, p->system, user, &text, err) != 0) {
-        goto out;
-    }
-    char *split = strstr(text, marker);
-    if (!split || strstr(split + 1, marker)) {
-        err_set(err, ERR_MODEL, "the chat template does not keep the audio's place");
-        goto out;
-    }
-    const char *after = split + strlen(marker);
-    sound = mtmd_bitmap_init_from_audio(p->audio->n_frames, p->audio->pcm);
-    struct mtmd_input_text before_text = {text, (size_t)(split - text), false, true};
+    struct mtmd_input_text before_text = {text, (size_t)(marker - text), false, true};
     struct mtmd_input_text after_text = {after, strlen(after), false, true};
     struct mtmd_input_part parts[] = {{&before_text, NULL}, {NULL, sound}, {&after_text, NULL}};
     const struct mtmd_input_part *list[] = {&parts[0], &parts[1], &parts[2]};
+    int ok = 0;
     first_error[0] = '\0';
-    if (mtmd_tokenize_from_parts(m->audio, chunks, list, 3, true) != 0) {
-        fail_with_log(err, "libmtmd", "takes no such audio");
-        goto out;
+    if (mtmd_tokenize_from_parts(m->audio, chunks, list, 3, true) == 0) {
+        *ret = chunks;
+        chunks = NULL;
+    } else {
+        ok = fail_with_log(err, "libmtmd", "takes no such audio");
     }
-    *ret = chunks;
-    chunks = NULL;
-    ok = 0;
-out:
     mtmd_input_chunks_free(chunks);
-    if (sound) {
-        mtmd_bitmap_free(sound);
-    }
+    mtmd_bitmap_free(sound);
     free(text);
-    free(user);
     return ok;
 }
 

@@ -34,6 +34,13 @@ struct local_prompt {
     bool audio_last;           /* the instruction stands before the audio */
 };
 
+/*
+ * Fail where the chat template does not take this system text and instruction, so that a run fails
+ * once and not at every trial.
+ */
+int local_check_prompt(const struct local_model *m, const struct local_prompt *prompt,
+                       struct err *err);
+
 enum local_finish {
     LOCAL_FINISH_STOP,    /* the model ended its answer */
     LOCAL_FINISH_LENGTH,  /* max_tokens reached: truncated */

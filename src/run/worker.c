@@ -47,24 +47,28 @@ static void on_abort(const char *message)
     send_frame(abort_fd, (struct frame){.kind = FRAME_ABORT}, message);
 }
 
+static struct local_prompt make_prompt(const struct prompt *p, const struct audio *a)
+{
+    return (struct local_prompt){
+        .system = p->system && p->system[0] ? p->system : NULL,
+        .instruction = p->instruction,
+        .audio = a,
+        .audio_last = p->audio_last,
+    };
+}
+
 static int answer_task(const struct worker_params *p, struct local_model *model,
                        struct renderer *renderer, const struct worker_task *task,
                        struct local_answer *ret, struct err *err)
 {
     struct audio a = {0};
+    int ok = -1;
     if (dataset_audio(p->dataset, renderer, task->sample, (enum condition)task->condition, &a,
-                      err) != 0 ||
-        audio_resample(&a, local_sample_rate(model), err) != 0) {
-        audio_release(&a);
-        return -1;
+                      err) == 0 &&
+        audio_resample(&a, local_sample_rate(model), err) == 0) {
+        struct local_prompt prompt = make_prompt(p->prompt, &a);
+        ok = local_answer(model, &prompt, p->prompt->max_tokens, ret, err);
     }
-    struct local_prompt prompt = {
-        .system = p->prompt->system[0] ? p->prompt->system : NULL,
-        .instruction = p->prompt->instruction,
-        .audio = &a,
-        .audio_last = p->prompt->audio_last,
-    };
-    int ok = local_answer(model, &prompt, p->prompt->max_tokens, ret, err);
     audio_release(&a);
     return ok;
 }
@@ -75,7 +79,8 @@ static void run_child(const struct worker_params *p, int in, int out)
     struct err err = {0};
     abort_fd = out;
     local_on_abort(on_abort);
-    if (local_open(&p->model, &model, &err) != 0) {
+    struct local_prompt prompt = make_prompt(p->prompt, NULL);
+    if (local_open(&p->model, &model, &err) != 0 || local_check_prompt(model, &prompt, &err) != 0) {
         send_frame(out, (struct frame){.kind = FRAME_FAILED}, err.msg);
         _exit(1);
     }

@@ -120,23 +120,29 @@ struct audio bed_crackle(const struct crackle_spec *spec, struct rng *rng, size_
     return a;
 }
 
-struct audio bed_loop(const struct audio *clip, struct rng *rng, size_t n_frames)
+struct audio bed_seamless(const struct audio *clip)
 {
     size_t n_fade = AUDIO_RATE / 20;
     if (n_fade > clip->n_frames / 4) {
         n_fade = clip->n_frames / 4;
     }
-    size_t period = clip->n_frames - n_fade;
+    struct audio loop = audio_silence(clip->n_frames - n_fade, AUDIO_RATE);
+    memcpy(loop.pcm, clip->pcm, loop.n_frames * sizeof *loop.pcm);
+    for (size_t i = 0; i < n_fade; i++) {
+        double angle = PI / 2 * ((double)i + 0.5) / (double)n_fade;
+        double end = clip->pcm[loop.n_frames + i];
+        loop.pcm[i] = (float)(clip->pcm[i] * sin(angle) + end * cos(angle));
+    }
+    return loop;
+}
+
+struct audio bed_repeat(const struct audio *loop, struct rng *rng, size_t n_frames)
+{
     struct audio a = audio_silence(n_frames, AUDIO_RATE);
-    size_t at = rng_below(rng, (uint32_t)period);
+    size_t at = rng_below(rng, (uint32_t)loop->n_frames);
     for (size_t i = 0; i < n_frames; i++) {
-        double x = clip->pcm[at];
-        if (at < n_fade) {
-            double angle = PI / 2 * ((double)at + 0.5) / (double)n_fade;
-            x = x * sin(angle) + clip->pcm[period + at] * cos(angle);
-        }
-        a.pcm[i] = (float)x;
-        at = at + 1 < period ? at + 1 : 0;
+        a.pcm[i] = loop->pcm[at];
+        at = at + 1 < loop->n_frames ? at + 1 : 0;
     }
     return a;
 }

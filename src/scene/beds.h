@@ -1,6 +1,6 @@
 /*
- * beds.h - the sounds of a scene that are computed: noise, hum, crackle, clicks, beeps, looped clips.
- * All at AUDIO_RATE, in no particular level; each draws only from the generator it is given.
+ * beds.h - the sounds of a scene that are computed: noise, hum, crackle, clicks, beeps, looped
+ * clips. All at AUDIO_RATE, in no particular level; each draws only from the generator it is given.
  */
 #ifndef AOR_SCENE_BEDS_H
 #define AOR_SCENE_BEDS_H
@@ -52,8 +52,12 @@ struct audio bed_noise(const struct noise_spec *spec, struct rng *rng, size_t n_
 struct audio bed_hum(const struct hum_spec *spec, struct rng *rng, size_t n_frames);
 struct audio bed_crackle(const struct crackle_spec *spec, struct rng *rng, size_t n_frames);
 
-/* The clip from a random start, over and over, its seam cross-faded (50 ms, equal power). */
-struct audio bed_loop(const struct audio *clip, struct rng *rng, size_t n_frames);
+/* The clip with its end cross-faded into its start (50 ms, equal power), so that it can go round.
+ */
+struct audio bed_seamless(const struct audio *clip);
+
+/* Round and round from a random start. */
+struct audio bed_repeat(const struct audio *loop, struct rng *rng, size_t n_frames);
 
 struct audio event_click(const struct click_spec *spec, struct rng *rng);
 struct audio event_tone(const struct tone_spec *spec);

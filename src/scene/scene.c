@@ -107,8 +107,8 @@ static int read_optional(struct yaml_node at, const char *key, double low, doubl
 
 static int read_noise(struct yaml_node at, struct noise_spec *n, struct err *err)
 {
-    static const char *const keys[] = {"colour", "low_hz", "high_hz", "tremolo_hz", "tremolo_db",
-                                       NULL};
+    static const char *const keys[] = {"colour",     "low_hz",     "high_hz",
+                                       "tremolo_hz", "tremolo_db", NULL};
     static const char *const colours[] = {"white", "pink", "brown", NULL};
     int colour;
     if (yaml_check_keys(at, keys, err) != 0 ||
@@ -273,8 +273,8 @@ static int read_range(struct yaml_node at, const char *key, double low, double h
 static int read_event(struct yaml_node at, const struct soundbank *bank, struct event *e,
                       struct err *err)
 {
-    static const char *const keys[] = {"clip",    "click",   "tone", "every_s",
-                                       "gain_db", "max_s",   NULL};
+    static const char *const keys[] = {"clip",    "click", "tone", "every_s",
+                                       "gain_db", "max_s", NULL};
     static const char *const kinds[] = {"clip", "click", "tone", NULL};
     struct yaml_node sound;
     if (yaml_check_keys(at, keys, err) != 0 ||

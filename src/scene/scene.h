@@ -1,7 +1,7 @@
 /*
  * scene.h - sound scenes: a bed of lasting layers plus events at random times, rendered by seed.
- * The recipe's fields are in docs/formats.md and data/scenes.yaml. Layers and looped clips are brought
- * to an RMS of -20 dBFS and events to a peak of -6 dBFS before their own gain_db.
+ * The recipe's fields are in docs/formats.md and data/scenes.yaml. Layers and looped clips are
+ * brought to an RMS of -20 dBFS and events to a peak of -6 dBFS before their own gain_db.
  */
 #ifndef AOR_SCENE_SCENE_H
 #define AOR_SCENE_SCENE_H
@@ -45,13 +45,13 @@ struct scene_cache {
     const struct soundbank *bank;
     const char *sounds_dir; /* may be NULL, see soundbank.h */
     const char *stems_dir;
-    struct audio *clips;    /* [bank->n_clips], owned, filled on demand */
+    struct audio *clips; /* [bank->n_clips], owned, filled on demand */
 };
 void scene_cache_release(struct scene_cache *cache);
 
 /*
- * Render n_frames at AUDIO_RATE. A pure function of (recipe, clip samples, seed, n_frames): the same on any
- * number of threads or processes. Not normalised as a whole: mix.h scales it.
+ * Render n_frames at AUDIO_RATE. A pure function of (recipe, clip samples, seed, n_frames): the
+ * same on any number of threads or processes. Not normalised as a whole: mix.h scales it.
  */
 int scene_render(const struct scene *scene, struct scene_cache *cache, uint64_t seed,
                  size_t n_frames, struct audio *ret, struct err *err);

@@ -57,7 +57,7 @@ static void add_at(struct audio *sum, const struct audio *a, size_t start)
 static int render_layer(const struct layer *l, struct scene_cache *cache, struct rng *rng,
                         struct audio *sum, struct err *err)
 {
-    struct audio a = {0};
+    struct audio a = {0}, loop = {0};
     const struct audio *clip;
     size_t n = sum->n_frames;
     double level_db = 0;
@@ -78,8 +78,10 @@ static int render_layer(const struct layer *l, struct scene_cache *cache, struct
         if (get_clip(cache, l->spec.clip, &clip, err) != 0) {
             return -1;
         }
-        a = bed_loop(clip, rng, n);
-        level_db = level_rms_db(clip); /* of all of it, so that where it starts changes no gain */
+        loop = bed_seamless(clip);
+        a = bed_repeat(&loop, rng, n);
+        level_db = level_rms_db(&loop); /* of all of it, so that where it starts changes no gain */
+        audio_release(&loop);
         break;
     }
     if (level_db > SILENT_DB) { /* a short crackle may hold no burst at all */

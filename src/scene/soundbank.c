@@ -196,6 +196,12 @@ static int decode_original(const struct soundbank *bank, const struct sound_clip
     struct audio a = {0};
     char sha256[SHA256_HEX_SIZE];
     int ok = -1;
+    if (!fs_exists(path)) {
+        err_set(err, ERR_IO,
+                "%s: is not there; tools/setup/sounds.sh fetches it (Debian package %s)", path,
+                p->name);
+        goto out;
+    }
     if (fs_read(path, MAX_FILE, &bytes, err) != 0) {
         goto out;
     }

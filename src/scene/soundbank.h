@@ -29,7 +29,8 @@ struct soundbank {
     size_t n_clips;
 };
 
-/* Read sounds.yaml. Unknown keys, doubled ids, unknown packages, paths with ".." are errors with file:line:column. */
+/* Read sounds.yaml. Unknown keys, doubled ids, unknown packages, paths with ".." are errors with
+ * file:line:column. */
 int soundbank_load(const char *path, struct soundbank *ret, struct err *err);
 void soundbank_release(struct soundbank *bank);
 

@@ -7,8 +7,9 @@
 #include "speech/tts.h"
 
 /*
- * Espeak-ng. Pitch and range map to its own parameters (espeak.c says how); the range factor ends at
- * 1.98, where the engine's scale does. A variant ("en-us+f3") that is not installed is an error.
+ * Espeak-ng. Pitch and range map to its own parameters (espeak.c says how) and end where its scales
+ * do: pitch at about -9 and +11 semitones, range at a factor of 1.98 (less the higher the pitch). A
+ * variant ("en-us+f3") that is not installed is an error.
  */
 int espeak_speak(const struct tts_request *request, struct audio *ret, struct err *err);
 const char *espeak_version(void);

@@ -6,8 +6,9 @@
 #include "speech/engine.h"
 
 /*
- * The engine's mean F0 is b * 2^((PITCH - 50) / 50) + c + d * RANGE / 50 of a voice's own: PITCH moves
- * only b. Shares measured over the voices of data/voices.yaml; they hold within a quarter semitone.
+ * The engine's mean F0 is b * 2^((PITCH - 50) / 50) + c + d * RANGE / 50 of a voice's own: PITCH
+ * moves only b. Shares measured over the voices of data/voices.yaml; they hold within a quarter
+ * semitone.
  */
 #define SHARE_B 0.71
 #define SHARE_C 0.175

@@ -1,5 +1,5 @@
-#include <flite/flite.h>
 #include <flite/cst_cg.h>
+#include <flite/flite.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -90,8 +90,8 @@ static _Noreturn void run_child(int engine, const struct tts_request *request, i
         reply.rate = a.rate;
         reply.n_frames = a.n_frames;
     }
-    bool sent = write_all(fd, &reply, sizeof reply) &&
-                write_all(fd, a.pcm, a.n_frames * sizeof *a.pcm);
+    bool sent =
+        write_all(fd, &reply, sizeof reply) && write_all(fd, a.pcm, a.n_frames * sizeof *a.pcm);
     _exit(sent ? 0 : 1);
 }
 

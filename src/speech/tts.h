@@ -13,18 +13,18 @@
 #include "audio/audio.h"
 
 struct tts_request {
-    const char *engine;  /* "espeak" or "flite" */
-    const char *voice;   /* the engine's name for it: "en-us+f3", "slt" */
-    const char *text;    /* UTF-8, at most 1000 bytes */
-    double speed;        /* 1: the engine's normal rate; 0.5..2 */
-    double pitch;        /* semitones from the voice's own mean F0; -12..12 */
-    double range;        /* factor on the voice's F0 range; 0..3 */
-    uint32_t seed;       /* for engines that draw random numbers */
+    const char *engine; /* "espeak" or "flite" */
+    const char *voice;  /* the engine's name for it: "en-us+f3", "slt" */
+    const char *text;   /* UTF-8, at most 1000 bytes */
+    double speed;       /* 1: the engine's normal rate; 0.5..2 */
+    double pitch;       /* semitones from the voice's own mean F0; -12..12 */
+    double range;       /* factor on the voice's F0 range; 0..3 */
+    uint32_t seed;      /* for engines that draw random numbers */
 };
 
 /*
- * Speak; *ret is mono at the engine's rate (not resampled), untrimmed. An engine that says nothing within 30 s, dies,
- * or gives no sound is an error that names engine and voice.
+ * Speak; *ret is mono at the engine's rate (not resampled), untrimmed. An engine that says nothing
+ * within 30 s, dies, or gives no sound is an error that names engine and voice.
  */
 int tts_render(const struct tts_request *request, struct audio *ret, struct err *err);
 

@@ -1,43 +1,71 @@
 #!/bin/sh
-# Greedy answers equal those of llama-mtmd-cli, built from the same llama.cpp, on 20 samples.
+# Greedy answers equal those of llama-mtmd-cli and llama-server, built from the same llama.cpp, on
+# 20 samples each.
 # shellcheck source=tests/e2e/lib.sh
 . "$SOURCE/tests/e2e/lib.sh"
 : "${LLAMA_BIN:?}"
 small_bench
 
-ok "run" "$AOR" run "$BENCH" -c matched -o run.db -t 2
-value() { sed -n "s/^$1: *\"\(.*\)\"$/\1/p" "$SOURCE/data/prompts/direct.yaml"; }
-system=$(value system)
-instruction=$(value instruction)
-max_tokens=$(sed -n 's/^max_tokens: *//p' "$SOURCE/data/prompts/direct.yaml")
-# Every other sample: scenarios, contrast and plain are all among the twenty.
-sql run.db 'select sample from trial order by id' | awk 'NR % 2 == 1' | head -n 20 >samples
-[ "$(wc -l <samples)" -eq 19 ] && sql run.db 'select sample from trial order by id' | sed -n 2p >>samples
+value() { sed -n "s/^$2: *\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "$1"; }
+# Blank lines at both ends do not count: the program prints some of its own.
+trim() { sed -e '/./,$!d' | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'; }
+answer() { sql "$1" "select r.text from response r join trial t on t.id = r.trial where t.sample = '$2'" | trim; }
 
-n_equal=0
-n_all=0
-while read -r sample; do
-    n_all=$((n_all + 1))
+# compare WHO RUN.db: ask_WHO prints the peer's answer for sample $1.
+compare() {
+    n_equal=0
+    n_all=0
+    while read -r sample; do
+        n_all=$((n_all + 1))
+        "ask_$1" "$sample" | trim >theirs
+        answer "$2" "$sample" >ours
+        if [ -s theirs ] && cmp -s ours theirs; then
+            n_equal=$((n_equal + 1))
+        else
+            echo "# $sample"
+            sed 's/^/#   ours:   /' ours
+            sed 's/^/#   theirs: /' theirs
+        fi
+    done <samples
+    all_equal() { [ "$n_all" -eq 20 ] && [ "$n_equal" -eq 20 ]; }
+    ok "$n_equal of $n_all answers equal llama.cpp's $1" all_equal
+}
+
+PLAIN=$SOURCE/tests/data/no-system.yaml
+ok "run without a system prompt" "$AOR" run "$BENCH" -c matched -p "$PLAIN" -o plain.db -t 2
+# Every other sample and one more: scenarios, the contrast and the plain request are among them.
+sql plain.db 'select sample from trial order by id' | awk 'NR % 2 == 1 || NR == 2' | head -n 20 >samples
+
+ask_cli() {
     MTMD_TEST_RESPONSE_MARKER=@@@ "$LLAMA_BIN/llama-mtmd-cli" -m "$MODEL" --mmproj "$MMPROJ" \
-        --audio "$BENCH/matched/$sample.flac" -sys "$system" -p "$instruction" --jinja --temp 0 \
-        -n "$max_tokens" -t 2 -c 4096 >"$sample.out" 2>"$sample.err" </dev/null
-    # After the last marker: an empty line, the answer, blank lines.
-    awk '/@@@/ { text = ""; next } { text = text $0 "\n" } END { printf "%s", text }' "$sample.out" |
-        sed '/./,$!d' | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' >theirs
-    sql run.db "select r.text from response r join trial t on t.id = r.trial where t.sample = '$sample'" |
-        sed '/./,$!d' >ours
-    if cmp -s ours theirs; then
-        n_equal=$((n_equal + 1))
-    else
-        echo "# $sample"
-        sed 's/^/#   ours:   /' ours
-        sed 's/^/#   theirs: /' theirs
-    fi
-done <samples
-twenty() { [ $n_all -eq 20 ]; }
-ok "20 samples" twenty
-equal() { [ $n_equal -eq $n_all ]; }
-ok "$n_equal of $n_all answers equal llama-mtmd-cli's" equal
-not_empty() { [ -s theirs ]; }
-ok "and they are not empty" not_empty
+        --audio "$BENCH/matched/$1.flac" -p "$(value "$PLAIN" instruction)" --jinja --temp 0 \
+        -n "$(value "$PLAIN" max_tokens)" -t 2 2>"$1.err" </dev/null |
+        awk '/@@@/ { text = ""; next } { text = text $0 "\n" } END { printf "%s", text }'
+}
+compare cli plain.db
+
+DIRECT=$SOURCE/data/prompts/direct.yaml
+ok "run with the default prompt" "$AOR" run "$BENCH" -c matched -o direct.db -t 2
+port=$((20000 + $$ % 20000))
+"$LLAMA_BIN/llama-server" -m "$MODEL" --mmproj "$MMPROJ" --host 127.0.0.1 --port $port -t 2 -np 1 \
+    --jinja >server.log 2>&1 &
+server=$!
+trap 'kill $server 2>/dev/null; rm -rf "$T"' EXIT
+i=0
+until curl -sf "http://127.0.0.1:$port/health" >/dev/null || [ $i -ge 100 ]; do
+    sleep 0.2
+    i=$((i + 1))
+done
+ask_server() {
+    flac -s -d -c "$BENCH/matched/$1.flac" | base64 -w 0 >wav.b64
+    jq -n --arg system "$(value "$DIRECT" system)" --arg text "$(value "$DIRECT" instruction)" \
+        --argjson max "$(value "$DIRECT" max_tokens | sed 's/ .*//')" --rawfile wav wav.b64 \
+        '{temperature: 0, max_tokens: $max, cache_prompt: false, messages: [
+          {role: "system", content: $system},
+          {role: "user", content: [{type: "input_audio", input_audio: {data: $wav, format: "wav"}},
+                                   {type: "text", text: $text}]}]}' >body.json
+    curl -s "http://127.0.0.1:$port/v1/chat/completions" -H 'Content-Type: application/json' -d @body.json |
+        jq -r '.choices[0].message.content'
+}
+compare server direct.db
 finish

@@ -157,8 +157,7 @@ static void test_wav_with_a_lying_length(void **state)
 static void test_quantize(void **state)
 {
     (void)state;
-    float pcm[] = {0.5f / 32768, -0.5f / 32768, 0.49f / 32768, 1.5f / 32768,
-                   1,            -1,            3,             -3};
+    float pcm[] = {0.5f / 32768, -0.5f / 32768, 0.49f / 32768, 1.5f / 32768, 1, -1, 3, -3};
     const float expected[] = {1, -1, 0, 2, 32767, -32768, 32767, -32768};
     struct audio a = {pcm, 8, 16000};
     audio_quantize(&a);
@@ -174,8 +173,7 @@ static void test_sha256(void **state)
     struct audio a = {pcm, 5, 16000};
     char digest[SHA256_HEX_SIZE];
     audio_sha256(&a, digest);
-    assert_string_equal(digest,
-                        "b9e94d97ecf4a49c39ef6481b1f8c35640ec3c9040053f25268b0140ae60c10b");
+    assert_string_equal(digest, "b9e94d97ecf4a49c39ef6481b1f8c35640ec3c9040053f25268b0140ae60c10b");
 }
 
 static char *make_folder(void)
@@ -208,8 +206,8 @@ static void test_flac_round_trip(void **state)
     assert_memory_equal(back.pcm, a.pcm, a.n_frames * sizeof *a.pcm);
     audio_release(&back);
 
-    assert_int_equal(
-        audio_load_memory(first.data, first.len / 2, "half.flac", 0, 2, &back, &err), -1);
+    assert_int_equal(audio_load_memory(first.data, first.len / 2, "half.flac", 0, 2, &back, &err),
+                     -1);
     assert_non_null(strstr(err.msg, "half.flac: broken off after "));
     assert_non_null(strstr(err.msg, " of 16000 frames"));
 
@@ -365,18 +363,12 @@ static void test_trim_and_fade(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wav_is_exact),
-        cmocka_unit_test(test_stereo_is_averaged),
-        cmocka_unit_test(test_bad_files),
-        cmocka_unit_test(test_wav_with_a_lying_length),
-        cmocka_unit_test(test_quantize),
-        cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_flac_round_trip),
-        cmocka_unit_test(test_failed_write_leaves_nothing),
-        cmocka_unit_test(test_resample_lengths),
-        cmocka_unit_test(test_resample_keeps_a_sine),
-        cmocka_unit_test(test_filters),
-        cmocka_unit_test(test_tremor),
+        cmocka_unit_test(test_wav_is_exact),     cmocka_unit_test(test_stereo_is_averaged),
+        cmocka_unit_test(test_bad_files),        cmocka_unit_test(test_wav_with_a_lying_length),
+        cmocka_unit_test(test_quantize),         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_flac_round_trip),  cmocka_unit_test(test_failed_write_leaves_nothing),
+        cmocka_unit_test(test_resample_lengths), cmocka_unit_test(test_resample_keeps_a_sine),
+        cmocka_unit_test(test_filters),          cmocka_unit_test(test_tremor),
         cmocka_unit_test(test_trim_and_fade),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

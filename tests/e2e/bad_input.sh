@@ -1,0 +1,159 @@
+#!/bin/sh
+# Bad input: one clear line, a non-zero exit, nothing lost that was stored.
+# shellcheck source=tests/e2e/lib.sh
+. "$SOURCE/tests/e2e/lib.sh"
+small_bench
+
+fails "no command" 2 . "$AOR" nonsense
+fails "no such option" 2 'no option' "$AOR" build --nonsense
+fails "an option without its argument" 2 'wants an argument' "$AOR" build -o
+fails "a number that is none" 2 'whole number from 1' "$AOR" build -o x -j many
+fails "an operand too few" 2 usage "$AOR" run
+fails "no such benchmark" 1 'nowhere: no such folder' "$AOR" run nowhere
+fails "a folder that is no benchmark" 1 'is no benchmark' "$AOR" check "$T"
+fails "no such condition" 2 'is no condition' "$AOR" run "$BENCH" -c loud
+
+# Models
+fails "no such model" 1 'none.gguf: No such file' "$AOR" run "$BENCH" -m none.gguf --mmproj "$MMPROJ" -o m.db
+echo "not a model" >text.gguf
+fails "a model that is no GGUF file" 1 'text.gguf: is no GGUF' "$AOR" run "$BENCH" -m text.gguf --mmproj "$MMPROJ" -o m.db
+fails "a text model alone" 2 'mmproj' "$AOR" run "$BENCH" -m "$MODEL" -o m.db
+fails "a text model as audio encoder" 1 'organism.gguf: is no projector' "$AOR" run "$BENCH" -m "$MODEL" --mmproj "$MODEL" -o m.db
+fails "an audio encoder as text model" 1 'organism-mmproj.gguf: does not load' "$AOR" run "$BENCH" -m "$MMPROJ" --mmproj "$MMPROJ" -o m.db
+size=$(stat -c %s "$MODEL")
+for percent in 0 1 5 20 50 90 99; do
+    head -c $((size * percent / 100)) "$MODEL" >cut.gguf
+    fails "a text model cut at $percent%" 1 'cut.gguf: ' "$AOR" run "$BENCH" -m cut.gguf --mmproj "$MMPROJ" -o m.db
+done
+size=$(stat -c %s "$MMPROJ")
+for percent in 1 20 50 99; do
+    head -c $((size * percent / 100)) "$MMPROJ" >cut.gguf
+    fails "an audio encoder cut at $percent%" 1 'cut.gguf: ' "$AOR" run "$BENCH" -m "$MODEL" --mmproj cut.gguf -o m.db
+done
+ok "a good model takes the same run file afterwards" "$AOR" run "$BENCH" -c speech -o m.db
+fails "another benchmark's run file" 2 'another benchmark' env sh -c "
+    sed 's/seed: 7/seed: 8/; s/^items:.*/items: [gaming-p01]/' '$SOURCE/tests/data/small.yaml' >other.yaml
+    '$AOR' build -s other.yaml -o other 2>/dev/null
+    exec '$AOR' run other -o m.db"
+printf '{{ messages' >template.jinja
+fails "a chat template that does not parse" 1 'chat template' "$AOR" run "$BENCH" --chat-template template.jinja -o t.db
+printf '{{ raise_exception("no") }}' >template.jinja
+fails "a chat template that refuses" 1 'chat template' "$AOR" run "$BENCH" --chat-template template.jinja -o t.db
+
+# YAML: line and column
+data() {
+    rm -rf data
+    cp -r "$SOURCE/data" data
+    chmod -R u+w data
+}
+data
+printf 'name: x\nseed: [1\n' >data/spec.yaml
+fails "YAML that does not parse" 1 'data/spec.yaml:[0-9]+:[0-9]+: ' "$AOR" build -d data -o b
+data
+sed -i 's/^seed: .*/seed: many/' data/spec.yaml
+fails "a number that is none in YAML" 1 'data/spec.yaml:3:7: "many" is no number' "$AOR" build -d data -o b
+data
+sed -i 's/^seed:/sead:/' data/spec.yaml
+fails "an unknown key" 1 'data/spec.yaml:3:1: unknown key "sead"' "$AOR" build -d data -o b
+data
+sed -i '0,/alone: [a-z]*/s//alone: harmless/' data/scenarios/work.yaml
+fails "a word that is none of the list" 1 'work.yaml:[0-9]+:12: "harmless": one of benign' "$AOR" build -d data -o b
+data
+sed -i '0,/scene: .*/s//scene: moon/' data/scenarios/work.yaml
+fails "a scene that is nowhere" 1 'work-001: no scene "moon"' "$AOR" build -d data -o b
+data
+sed -i 's/id: work-002/id: work-001/' data/scenarios/work.yaml
+fails "an id that is there twice" 1 'work.yaml:[0-9]+:[0-9]+: id work-001 is there twice' "$AOR" build -d data -o b
+fails "a data folder without scenarios" 1 'scenarios: No such file' "$AOR" build -d "$T" -s "$SOURCE/data/spec.yaml" -o b
+fails "sounds that were not fetched" 1 'sounds.sh fetches' "$AOR" build -s "$SOURCE/tests/data/small.yaml" --sounds nowhere -o b
+
+# A damaged benchmark
+cp -r "$BENCH" damaged
+sample=$(jq -r .file_name damaged/metadata.jsonl | head -n 1)
+head -c 3000 "$BENCH/$sample" >"damaged/$sample"
+check_finds() { "$AOR" check damaged; [ $? -eq 3 ]; }
+ok "check finds a cut FLAC file" check_finds
+run_stores() { "$AOR" run damaged -c matched -o d.db; [ $? -eq 3 ] && [ "$(sql d.db 'select sum(is_error), count(*) from response')" = "1|38" ]; }
+ok "run stores an error row for it and goes on" run_stores
+error_named() { sql d.db 'select text from response where is_error' | grep -q "$sample"; }
+ok "the row names the file" error_named
+cp "$BENCH/$(jq -r .file_name damaged/metadata.jsonl | sed -n 2p)" "damaged/$sample"
+other() { "$AOR" check damaged | grep -q 'not those that metadata.jsonl names'; }
+ok "check finds another sample's sound" other
+cp "$BENCH/$sample" "damaged/$sample"
+retried() { "$AOR" run damaged -c matched -o d.db --retry-errors && [ "$(sql d.db 'select sum(is_error), count(*) from response')" = "0|38" ]; }
+ok "--retry-errors answers it once the file is whole" retried
+sed -i '3s/"id"/"ib"/' damaged/metadata.jsonl
+fails "a damaged metadata line" 1 'metadata.jsonl:3: "id": is missing' "$AOR" run damaged -o e.db
+
+# Databases
+fails "no such run" 1 'none.db: No such file' "$AOR" stats none.db
+echo "not a database, but long enough to be looked at as one" >bad.db
+fails "a file that is no database" 1 'bad.db: file is not a database' "$AOR" stats bad.db
+sql empty.db 'create table t (x)'
+fails "a database that is no run" 1 'not a run of aor' "$AOR" run "$BENCH" -o empty.db
+fails "a run without verdicts" 2 'run aor judge' "$AOR" stats m.db
+cp m.db newer.db && sql newer.db 'pragma user_version = 99'
+fails "a newer schema" 1 'schema version 99' "$AOR" judge newer.db
+held() {
+    "$AOR" run "$BENCH" -o held.db 2>/dev/null &
+    pid=$!
+    i=0
+    until [ -e held.db-lock ] || [ $i -gt 100 ]; do sleep 0.01; i=$((i + 1)); done
+    "$AOR" run "$BENCH" -o held.db 2>held.err
+    status=$?
+    wait $pid
+    [ $status -eq 1 ] && grep -q 'another process writes this run' held.err
+}
+ok "a second process on the same run" held
+cancelled() {
+    "$AOR" run "$BENCH" -o term.db 2>/dev/null &
+    pid=$!
+    sleep 0.4
+    kill -TERM $pid
+    wait $pid
+    [ $? -eq 4 ] && "$AOR" run "$BENCH" -o term.db && [ "$(sql term.db 'select count(*), count(distinct trial) from response')" = "76|76" ]
+}
+killed_model() {
+    "$AOR" run "$BENCH" -o child.db &
+    pid=$!
+    n=0
+    while kill -0 $pid 2>/dev/null && [ $n -lt 20 ]; do
+        sleep 0.08
+        pkill -9 -P $pid && n=$((n + 1))
+    done
+    wait $pid
+    i=0
+    until "$AOR" run "$BENCH" -o child.db --retry-errors || [ $i -ge 3 ]; do i=$((i + 1)); done
+    echo "model processes killed: $n"
+    [ $n -ge 3 ] && [ "$(sql child.db 'select count(*), count(distinct trial), sum(is_error) from response')" = "76|76|0" ]
+}
+ok "a model process that is killed again and again costs no trial" killed_model
+ok "SIGTERM: exit code 4, and the same command goes on" cancelled
+
+# A full and a read-only disk
+if mkdir small-disk && mount -t tmpfs -o size=200k tmpfs small-disk 2>/dev/null; then
+    trap 'umount "$T/small-disk"; rm -rf "$T"' EXIT
+    fails "a full disk" 1 'small-disk/run.db: database or disk is full' "$AOR" run "$BENCH" -o small-disk/run.db
+    stored=$(sql small-disk/run.db 'select count(*) from response')
+    echo "# stored before the disk was full: $stored"
+    some() { [ "$stored" -gt 0 ] && [ "$(sql small-disk/run.db 'pragma integrity_check')" = ok ]; }
+    ok "what was stored is there" some
+    mount -o remount,size=20m small-disk
+    goes_on() { "$AOR" run "$BENCH" -o small-disk/run.db && [ "$(sql small-disk/run.db 'select count(*), count(distinct trial) from response')" = "76|76" ]; }
+    ok "with more room the same command goes on" goes_on
+    mount -o remount,size=600k small-disk 2>/dev/null
+    fails "a full disk while building" 1 'small-disk/b.*(No space|full|write)' "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o small-disk/b
+    mount -o remount,size=40m small-disk
+    rebuilt() { "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o small-disk/b && cmp small-disk/b/metadata.jsonl "$BENCH/metadata.jsonl"; }
+    ok "with more room the build goes on" rebuilt
+    "$AOR" judge small-disk/run.db >/dev/null 2>&1
+    mount -o remount,ro small-disk
+    ok "stats from a read-only mount" "$AOR" stats small-disk/run.db
+    ok "a benchmark on a read-only mount runs" "$AOR" run small-disk/b -c speech -o ro.db
+    fails "a run file on a read-only disk" 1 'small-disk/new.db.*(Read-only|unable to open)' "$AOR" run "$BENCH" -o small-disk/new.db
+else
+    skip "full and read-only disks" "no right to mount a tmpfs"
+fi
+fails "a run file in a folder that is not there" 1 'No such file' "$AOR" run "$BENCH" -o nowhere/run.db
+finish

@@ -1,0 +1,445 @@
+/* Recipes and their rendering, on a sound bank of two clips that the test writes itself. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "audio/level.h"
+#include "scene/beds.h"
+#include "scene/scene.h"
+
+#define PI 3.14159265358979323846
+
+#define assert_near(got, expected, epsilon) assert_true(fabs((got) - (expected)) <= (epsilon))
+
+#define SCENE(bed, events)                                                                         \
+    "scenes:\n  - id: s\n    category: work\n    words: \"w\"\n    bed:\n" bed "    "              \
+    "events:" events
+
+#define NOISE "      - noise: {colour: pink, low_hz: 100, high_hz: 4000}\n        gain_db: -6\n"
+
+static char dir[] = "/tmp/aor-test-scene-XXXXXX";
+static struct soundbank bank;
+
+static char *in_dir(const char *name)
+{
+    return fs_join(dir, name);
+}
+
+static void write_text(const char *name, const char *text)
+{
+    char *path = in_dir(name);
+    assert_int_equal(fs_write(path, text, strlen(text), NULL), 0);
+    free(path);
+}
+
+/* A clip as FLAC (a decaying sine) and its hash. */
+static void write_clip(const char *name, double hz, double gain, char sha256[SHA256_HEX_SIZE])
+{
+    struct audio a = audio_silence(22050, 22050);
+    for (size_t i = 0; i < a.n_frames; i++) {
+        double t = (double)i / a.rate;
+        a.pcm[i] = (float)(gain * exp(-3 * t) * sin(2 * PI * hz * t));
+    }
+    char *path = in_dir(name);
+    assert_int_equal(audio_save_flac(path, &a, NULL), 0);
+    assert_int_equal(fs_sha256(path, sha256, NULL), 0);
+    audio_release(&a);
+    free(path);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    char ding[SHA256_HEX_SIZE], dong[SHA256_HEX_SIZE], nothing[SHA256_HEX_SIZE];
+    struct err err = {0};
+    if (!mkdtemp(dir)) {
+        return -1;
+    }
+    char *sounds = in_dir("sounds/pack/usr/bells"), *stems = in_dir("stems");
+    int ok = fs_mkdirs(sounds, &err) == 0 && fs_mkdirs(stems, &err) == 0 ? 0 : -1;
+    free(sounds);
+    free(stems);
+    write_clip("sounds/pack/usr/bells/ding.flac", 880, 0.5, ding);
+    write_clip("sounds/pack/usr/bells/dong.flac", 440, 0.5, dong);
+    write_clip("sounds/pack/usr/bells/nothing.flac", 440, 0, nothing);
+    struct buf yaml = {0};
+    buf_addf(&yaml,
+             "packages:\n  - {package: pack, root: usr/bells, licence: CC0, copyright: us}\n"
+             "clips:\n"
+             "  - {id: ding, package: pack, path: ding.flac, sha256: %s}\n"
+             "  - {id: dong, package: pack, path: dong.flac, sha256: %s}\n"
+             "  - {id: nothing, package: pack, path: nothing.flac, sha256: %s}\n"
+             "  - {id: changed, package: pack, path: ding.flac, sha256: 00%s}\n",
+             ding, dong, nothing, dong + 2);
+    write_text("sounds.yaml", yaml.data);
+    buf_release(&yaml);
+    char *path = in_dir("sounds.yaml");
+    ok = ok == 0 ? soundbank_load(path, &bank, &err) : ok;
+    free(path);
+    return ok;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    soundbank_release(&bank);
+    char *command = NULL;
+    int ok = asprintf(&command, "rm -r %s", dir) > 0 ? system(command) : -1;
+    free(command);
+    return ok;
+}
+
+static struct scene_set parse(const char *text)
+{
+    struct scene_set set = {0};
+    struct err err = {0};
+    if (scene_set_parse(text, strlen(text), "scenes.yaml", &bank, &set, &err) != 0) {
+        fail_msg("%s", err.msg);
+    }
+    return set;
+}
+
+static struct audio render(const char *text, uint64_t seed, size_t n_frames)
+{
+    struct scene_set set = parse(text);
+    char *sounds = in_dir("sounds"), *stems = in_dir("stems");
+    struct scene_cache cache = {.bank = &bank, .sounds_dir = sounds, .stems_dir = stems};
+    struct audio a = {0};
+    struct err err = {0};
+    if (scene_render(scene_at(&set, 0), &cache, seed, n_frames, &a, &err) != 0) {
+        fail_msg("%s", err.msg);
+    }
+    scene_cache_release(&cache);
+    scene_set_release(&set);
+    free(sounds);
+    free(stems);
+    return a;
+}
+
+static bool is_same(const struct audio *a, const struct audio *b)
+{
+    return a->n_frames == b->n_frames && memcmp(a->pcm, b->pcm, a->n_frames * sizeof *a->pcm) == 0;
+}
+
+static const char full[] =
+    SCENE(NOISE "      - hum: {hz: 50, harmonics: 3, slope_db: -6}\n        gain_db: -20\n"
+                "      - crackle: {per_s: 30, low_hz: 800, high_hz: 6000, decay_ms: 4}\n"
+                "        gain_db: -12\n"
+                "      - clip: dong\n        gain_db: -10\n",
+          "\n      - clip: [ding, dong]\n        every_s: [0.5, 1]\n        gain_db: [-9, -3]\n"
+          "        max_s: 0.3\n"
+          "      - click: {low_hz: 1500, high_hz: 7000, decay_ms: 12, count: 2, gap_ms: 70}\n"
+          "        every_s: [0.6, 1.8]\n        gain_db: [-6, 0]\n"
+          "      - tone: {hz: 980, ms: 120, harmonics: 2}\n"
+          "        every_s: [0.9, 0.9]\n        gain_db: [-12, -12]\n");
+
+static void test_render_depends_on_the_seed_alone(void **state)
+{
+    (void)state;
+    struct audio a = render(full, 5, 48000);
+    struct audio again = render(full, 5, 48000);
+    struct audio other = render(full, 6, 48000);
+    assert_int_equal(a.n_frames, 48000);
+    assert_int_equal(a.rate, AUDIO_RATE);
+    assert_true(is_same(&a, &again));
+    assert_false(is_same(&a, &other));
+    audio_release(&a);
+    audio_release(&again);
+    audio_release(&other);
+}
+
+/* The difference that a second layer makes is that layer: the first one's samples stay. */
+static void test_layers_are_independent(void **state)
+{
+    (void)state;
+    struct audio noise = render(SCENE(NOISE, " []\n"), 3, 32000);
+    struct audio both = render(SCENE(NOISE "      - hum: {hz: 100, harmonics: 1, slope_db: 0}\n"
+                                           "        gain_db: -10\n",
+                                     " []\n"),
+                               3, 32000);
+    for (size_t i = 0; i < both.n_frames; i++) {
+        both.pcm[i] -= noise.pcm[i];
+    }
+    assert_near(level_rms_db(&both), -30, 0.01);
+    for (size_t i = 0; i + 160 < both.n_frames; i++) { /* 100 Hz and nothing else */
+        assert_near(both.pcm[i], both.pcm[i + 160], 1e-4);
+    }
+    audio_release(&noise);
+    audio_release(&both);
+}
+
+static void test_levels(void **state)
+{
+    (void)state;
+    struct audio a = render(SCENE(NOISE, " []\n"), 3, 32000);
+    assert_near(level_rms_db(&a), -26, 0.01);
+    audio_release(&a);
+
+    a = render(SCENE("      - clip: ding\n        gain_db: -5\n", " []\n"), 3, 16000 * 19);
+    assert_near(level_rms_db(&a), -25, 0.001); /* 20 whole turns of 0.95 s */
+    audio_release(&a);
+
+    /* The bed is 40 dB below: the peak is the beep's, -6 dBFS and its gain of -3 dB. */
+    a = render(SCENE("      - noise: {colour: white, low_hz: 0, high_hz: 8000}\n"
+                     "        gain_db: -40\n",
+                     "\n      - tone: {hz: 500, ms: 200, harmonics: 1}\n"
+                     "        every_s: [0.5, 0.5]\n        gain_db: [-3, -3]\n"),
+               3, 32000);
+    float peak = 0;
+    for (size_t i = 0; i < a.n_frames; i++) {
+        peak = fmaxf(peak, fabsf(a.pcm[i]));
+    }
+    assert_near(20 * log10(peak), -9, 0.1);
+    audio_release(&a);
+}
+
+static double band_db(const struct audio *a, double hz)
+{
+    double re = 0, im = 0;
+    for (size_t i = 0; i < a->n_frames; i++) {
+        re += a->pcm[i] * cos(2 * PI * hz * (double)i / a->rate);
+        im += a->pcm[i] * sin(2 * PI * hz * (double)i / a->rate);
+    }
+    return 10 * log10(re * re + im * im);
+}
+
+static double mean_band_db(const struct audio *a, double hz)
+{
+    double sum = 0;
+    for (int i = 0; i < 100; i++) {
+        sum += band_db(a, hz + i);
+    }
+    return sum / 100;
+}
+
+static void test_noise_colours(void **state)
+{
+    (void)state;
+    static const double octave_db[] = {0, -3.01, -6.02};
+    for (int colour = NOISE_WHITE; colour <= NOISE_BROWN; colour++) {
+        struct noise_spec spec = {.colour = (enum noise_colour)colour, .high_hz = 8000};
+        struct rng rng = rng_init(1, "colour");
+        struct audio a = bed_noise(&spec, &rng, 16000);
+        double slope = (mean_band_db(&a, 1950) - mean_band_db(&a, 450)) / log2(2000.0 / 500);
+        assert_near(slope, octave_db[colour], 1);
+        audio_release(&a);
+    }
+}
+
+static void test_hum_harmonics(void **state)
+{
+    (void)state;
+    struct hum_spec spec = {.hz = 100, .n_harmonics = 200, .slope_db = -6};
+    struct rng rng = rng_init(1, "hum");
+    struct audio a = bed_hum(&spec, &rng, 16000);
+    assert_near(band_db(&a, 200) - band_db(&a, 100), -6, 0.01);
+    assert_near(band_db(&a, 400) - band_db(&a, 100), -18, 0.01);
+    assert_true(band_db(&a, 150) - band_db(&a, 100) < -80);
+    audio_release(&a);
+}
+
+static void test_loop_has_no_seam(void **state)
+{
+    (void)state;
+    struct audio clip = audio_silence(5000, AUDIO_RATE);
+    for (size_t i = 0; i < clip.n_frames;
+         i++) { /* 7.3 periods of a slow sine: a step if just cut */
+        clip.pcm[i] = (float)(0.5 * sin(2 * PI * 7.3 * (double)i / 5000));
+    }
+    struct rng rng = rng_init(1, "loop");
+    struct audio loop = bed_seamless(&clip);
+    assert_int_equal(loop.n_frames, 5000 - 800);
+    struct audio a = bed_repeat(&loop, &rng, 32000);
+    for (size_t i = 0; i + 1 < a.n_frames; i++) {
+        assert_true(fabsf(a.pcm[i + 1] - a.pcm[i]) < 0.01f);
+    }
+    audio_release(&a);
+    audio_release(&loop);
+    clip.n_frames = 1; /* the shortest clip there is */
+    loop = bed_seamless(&clip);
+    assert_int_equal(loop.n_frames, 1);
+    audio_release(&loop);
+    audio_release(&clip);
+}
+
+static void test_clips(void **state)
+{
+    (void)state;
+    struct scene_set set = parse(full);
+    const struct scene *s = scene_find(&set, "s");
+    assert_non_null(s);
+    assert_null(scene_find(&set, "t"));
+    assert_string_equal(scene_id(s), "s");
+    assert_string_equal(scene_category(s), "work");
+    assert_string_equal(scene_words(s), "w");
+    size_t *clips, n;
+    scene_clips(s, &clips, &n);
+    assert_int_equal(n, 2);
+    assert_string_equal(bank.clips[clips[0]].id, "dong");
+    assert_string_equal(bank.clips[clips[1]].id, "ding");
+    free(clips);
+    scene_set_release(&set);
+}
+
+static int clip_audio(const char *id, const char *sounds, struct audio *ret, struct err *err)
+{
+    char *sounds_dir = sounds ? in_dir(sounds) : NULL, *stems_dir = in_dir("stems");
+    int ok =
+        soundbank_clip_audio(&bank, soundbank_find(&bank, id), sounds_dir, stems_dir, ret, err);
+    free(sounds_dir);
+    free(stems_dir);
+    return ok;
+}
+
+static void test_soundbank_audio(void **state)
+{
+    (void)state;
+    struct audio a = {0}, stored = {0};
+    struct err err = {0};
+    char expected[512];
+    assert_int_equal(clip_audio("changed", "sounds", &a, &err), -1);
+    snprintf(expected, sizeof expected,
+             "clip changed: %s/sounds/pack/usr/bells/ding.flac: its SHA-256 is not that of "
+             "sounds.yaml",
+             dir);
+    assert_string_equal(err.msg, expected);
+    assert_int_equal(clip_audio("nothing", "sounds", &a, &err), -1);
+    snprintf(expected, sizeof expected,
+             "clip nothing: %s/sounds/pack/usr/bells/nothing.flac: is silent", dir);
+    assert_string_equal(err.msg, expected);
+    assert_int_equal(clip_audio("nothing", NULL, &a, &err), -1);
+    assert_int_equal(clip_audio("nothing", "elsewhere", &a, &err), -1);
+
+    assert_int_equal(clip_audio("ding", "sounds", &a, &err), 0);
+    assert_int_equal(a.rate, AUDIO_RATE);
+    assert_int_equal(a.n_frames, 16000);
+    assert_int_equal(clip_audio("ding", NULL, &stored, &err), 0); /* from the stems alone */
+    assert_true(is_same(&a, &stored));
+    audio_release(&a);
+    audio_release(&stored);
+}
+
+static void test_bad_recipes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"scenes: [", "scenes.yaml:2:1: "},
+        {"%\xe8\xfd", "scenes.yaml:1:2: no UTF-8 here"}, /* the library alone would never return */
+        {"scene: []\n", "scenes.yaml:1:1: unknown key \"scene\""},
+        {SCENE("      - noise: {colour: red, low_hz: 1, high_hz: 2}\n        gain_db: 0\n",
+               " []\n"),
+         "scenes.yaml:6:25: \"red\": one of white, pink, brown is wanted"},
+        {SCENE("      - noise: {colour: pink, low_hz: 5000, high_hz: 2}\n        gain_db: 0\n",
+               " []\n"),
+         "scenes.yaml:6:17: low_hz is not below high_hz"},
+        {SCENE("      - hum: {hz: 50, harmonics: 6, slope_db: nan}\n        gain_db: 0\n", " []\n"),
+         "scenes.yaml:6:47: \"nan\" is no number"},
+        {SCENE("      - clip: gong\n        gain_db: 0\n", " []\n"),
+         "scenes.yaml:6:15: no clip \"gong\" in the sound bank"},
+        {SCENE("      - crackle: {per_s: 9, low_hz: 800, high_hz: 6000, decay_ms: 4}\n"
+               "        gain_db: 0\n",
+               " []\n"),
+         "scenes.yaml:2:5: the bed has no layer that is never silent"},
+        {SCENE("      - clip: ding\n        hum: {}\n        gain_db: 0\n", " []\n"),
+         "scenes.yaml:6:9: more than one sound here"},
+        {SCENE(NOISE, "\n      - every_s: [1, 2]\n        gain_db: [0, 0]\n"),
+         "scenes.yaml:9:9: no sound here"},
+        {SCENE(NOISE, "\n      - clip: ding\n        every_s: [2, 1]\n        gain_db: [0, 0]\n"),
+         "scenes.yaml:10:19: \"every_s\" falls"},
+        {SCENE(NOISE, "\n      - clip: ding\n        every_s: [0, 1]\n        gain_db: [0, 0]\n"),
+         "scenes.yaml:10:19: 0 is not within 0.02..600"},
+        {SCENE(NOISE, "\n      - clip: []\n        every_s: [1, 1]\n        gain_db: [0, 0]\n"),
+         "scenes.yaml: a list without clips"},
+        {SCENE(NOISE, "\n      - tone: {hz: 980, ms: 120, harmonics: 2}\n        every_s: [1, 1]\n"
+                      "        gain_db: [0, 0]\n        max_s: 1\n"),
+         "scenes.yaml:9:9: \"max_s\" is for clips"},
+        {SCENE(NOISE, " []\n") "  - id: s\n    category: a\n    words: w\n    bed:\n" NOISE
+                               "    events: []\n",
+         "scenes.yaml:9:5: scene \"s\" is there twice"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct scene_set set = {0};
+        struct err err = {0};
+        const char *text = cases[i].text;
+        assert_int_equal(scene_set_parse(text, strlen(text), "scenes.yaml", &bank, &set, &err), -1);
+        err.msg[strlen(cases[i].message)] = '\0'; /* of a syntax error only the place is ours */
+        assert_string_equal(err.msg, cases[i].message);
+        assert_null(set.scenes);
+    }
+}
+
+static void test_bad_soundbanks(void **state)
+{
+    (void)state;
+#define PACK "packages:\n  - {package: p, root: r, licence: l, copyright: c}\nclips:\n"
+#define HASH "0000000000000000000000000000000000000000000000000000000000000000"
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"packages:\n  - {package: p, root: ../r, licence: l, copyright: c}\nclips: []\n",
+         ":2:24: \"../r\" is no path inside a folder"},
+        {PACK "  - {id: a, package: q, path: a.wav, sha256: " HASH "}\n",
+         ":4:22: no package \"q\""},
+        {PACK "  - {id: a, package: p, path: /a.wav, sha256: " HASH "}\n",
+         ":4:31: \"/a.wav\" is no path inside a folder"},
+        {PACK "  - {id: a, package: p, path: x/../../a.wav, sha256: " HASH "}\n",
+         ":4:31: \"x/../../a.wav\" is no path inside a folder"},
+        {PACK "  - {id: a, package: p, path: a.wav, sha256: 00}\n",
+         ":4:46: 64 lower-case hexadecimal digits are wanted here"},
+        {PACK "  - {id: a, package: p, path: a.wav, sha256: " HASH "}\n"
+              "  - {id: a, package: p, path: b.wav, sha256: " HASH "}\n",
+         ":5:6: clip \"a\" is there twice"},
+    };
+    char *path = in_dir("bad.yaml");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct soundbank bad = {0};
+        struct err err = {0};
+        char expected[512];
+        write_text("bad.yaml", cases[i].text);
+        assert_int_equal(soundbank_load(path, &bad, &err), -1);
+        snprintf(expected, sizeof expected, "%s%s", path, cases[i].message);
+        assert_string_equal(err.msg, expected);
+    }
+    free(path);
+}
+
+/* The recipes that are shipped name only clips that are there. */
+static void test_shipped_data(void **state)
+{
+    (void)state;
+    struct soundbank shipped;
+    struct scene_set set;
+    struct err err = {0};
+    assert_int_equal(soundbank_load(TEST_DATA_DIR "/sounds.yaml", &shipped, &err), 0);
+    assert_int_equal(scene_set_load(TEST_DATA_DIR "/scenes.yaml", &shipped, &set, &err), 0);
+    assert_true(set.n_scenes >= 12);
+    scene_set_release(&set);
+    soundbank_release(&shipped);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_render_depends_on_the_seed_alone),
+        cmocka_unit_test(test_layers_are_independent),
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_noise_colours),
+        cmocka_unit_test(test_hum_harmonics),
+        cmocka_unit_test(test_loop_has_no_seam),
+        cmocka_unit_test(test_clips),
+        cmocka_unit_test(test_soundbank_audio),
+        cmocka_unit_test(test_bad_recipes),
+        cmocka_unit_test(test_bad_soundbanks),
+        cmocka_unit_test(test_shipped_data),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
