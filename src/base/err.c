@@ -7,10 +7,10 @@
 
 #include "base/text.h"
 
-int err_set(struct err *err, enum err_code code, const char *fmt, ...)
+void err_fill(struct err *err, enum err_code code, const char *fmt, ...)
 {
     if (!err) {
-        return -1;
+        return;
     }
     va_list args;
     va_start(args, fmt);
@@ -18,14 +18,13 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
     va_end(args);
     text_make_printable(err->msg);
     err->code = code;
-    return -1;
 }
 
-int err_errno(struct err *err, const char *fmt, ...)
+void err_fill_errno(struct err *err, const char *fmt, ...)
 {
     int number = errno;
     if (!err) {
-        return -1;
+        return;
     }
     va_list args;
     va_start(args, fmt);
@@ -35,13 +34,12 @@ int err_errno(struct err *err, const char *fmt, ...)
     snprintf(err->msg + len, sizeof err->msg - len, ": %s", strerror(number));
     text_make_printable(err->msg);
     err->code = ERR_IO;
-    return -1;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+void err_prefix(struct err *err, const char *fmt, ...)
 {
     if (!err) {
-        return -1;
+        return;
     }
     char inner[sizeof err->msg];
     memcpy(inner, err->msg, sizeof inner);
@@ -52,5 +50,4 @@ int err_wrap(struct err *err, const char *fmt, ...)
     size_t len = strlen(err->msg);
     snprintf(err->msg + len, sizeof err->msg - len, ": %s", inner);
     text_make_printable(err->msg);
-    return -1;
 }

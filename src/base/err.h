@@ -25,14 +25,24 @@ struct err {
 
 #define ERR_PRINTF(fmt_at, args_at) __attribute__((format(printf, fmt_at, args_at)))
 
-/* Fill *err (NULL is allowed: the reason is dropped). Always returns -1. */
-int err_set(struct err *err, enum err_code code, const char *fmt, ...) ERR_PRINTF(3, 4);
+void err_fill(struct err *err, enum err_code code, const char *fmt, ...) ERR_PRINTF(3, 4);
+void err_fill_errno(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
+void err_prefix(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
+
+/* -1, where compilers and analysers see that it is. */
+static inline int err_failed(void)
+{
+    return -1;
+}
+
+/* Fill *err (NULL is allowed: the reason is dropped). Always -1. */
+#define err_set(err, ...) (err_fill(err, __VA_ARGS__), err_failed())
 
 /* As err_set, with ": " and strerror(errno) appended and code ERR_IO. */
-int err_errno(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
+#define err_errno(err, ...) (err_fill_errno(err, __VA_ARGS__), err_failed())
 
-/* Put "<context>: " before the message that is there. Always returns -1. */
-int err_wrap(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
+/* Put "<context>: " before the message that is there. Always -1. */
+#define err_wrap(err, ...) (err_prefix(err, __VA_ARGS__), err_failed())
 
 #ifdef __cplusplus
 }

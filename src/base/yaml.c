@@ -35,7 +35,7 @@ static struct fy_token *first_token(struct fy_node *node)
     return NULL;
 }
 
-int yaml_fail(struct yaml_node at, struct err *err, const char *fmt, ...)
+void yaml_fill(struct yaml_node at, struct err *err, const char *fmt, ...)
 {
     char message[400];
     va_list args;
@@ -45,10 +45,10 @@ int yaml_fail(struct yaml_node at, struct err *err, const char *fmt, ...)
     struct fy_token *token = first_token(at.node);
     const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
     if (!mark) {
-        return err_set(err, ERR_FORMAT, "%s: %s", at.name, message);
+        err_set(err, ERR_FORMAT, "%s: %s", at.name, message);
+        return;
     }
-    return err_set(err, ERR_FORMAT, "%s:%d:%d: %s", at.name, mark->line + 1, mark->column + 1,
-                   message);
+    err_set(err, ERR_FORMAT, "%s:%d:%d: %s", at.name, mark->line + 1, mark->column + 1, message);
 }
 
 static int refuse_aliases(struct yaml_node at, struct err *err)

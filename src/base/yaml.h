@@ -31,7 +31,8 @@ void yaml_release(struct yaml_doc *doc);
 struct yaml_node yaml_root(const struct yaml_doc *doc);
 
 /* Fail with "name:line:column: message" at this node. Always -1. */
-int yaml_fail(struct yaml_node at, struct err *err, const char *fmt, ...) ERR_PRINTF(3, 4);
+void yaml_fill(struct yaml_node at, struct err *err, const char *fmt, ...) ERR_PRINTF(3, 4);
+#define yaml_fail(at, ...) (yaml_fill(at, __VA_ARGS__), err_failed())
 
 /* Fail unless at is a mapping whose keys are all among keys (ended by NULL). */
 int yaml_check_keys(struct yaml_node at, const char *const *keys, struct err *err);

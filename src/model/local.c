@@ -198,7 +198,8 @@ static int make_text(const struct local_model *m, const struct local_prompt *p, 
 
 int local_check_prompt(const struct local_model *m, const struct local_prompt *p, struct err *err)
 {
-    char *text, *marker;
+    char *text = NULL;
+    char *marker = NULL;
     if (make_text(m, p, &text, &marker, err) != 0) {
         return -1;
     }
@@ -209,7 +210,8 @@ int local_check_prompt(const struct local_model *m, const struct local_prompt *p
 static int make_chunks(struct local_model *m, const struct local_prompt *p, mtmd_input_chunks **ret,
                        struct err *err)
 {
-    char *text, *marker;
+    char *text = NULL;
+    char *marker = NULL;
     if (make_text(m, p, &text, &marker, err) != 0) {
         return -1;
     }
