@@ -95,7 +95,6 @@ static int run(int argc, char **argv)
     struct dataset d = {0};
     struct check_report report;
     struct problems problems = {as_json, json_array()};
-    status = EXIT_FINE;
     if (dataset_open(argv[1], &d, &err) != 0 ||
         check_dataset(&d, (int)n_workers, take_problem, &problems, &report, &err) != 0) {
         status = cmd_fail(&err);

@@ -1,6 +1,5 @@
 #!/bin/sh
 # make check: format, layers, static analysis, shell scripts, man pages. check.sh BUILD_DIR
-# shellcheck disable=SC2086,SC2317 # lists of words; functions called by name
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1

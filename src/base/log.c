@@ -15,7 +15,8 @@ void log_set_level(enum log_level level)
     current_level = level;
 }
 
-static void write_line(const char *prefix, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void write_line(const char *prefix, const char *fmt,
+                                                             va_list args)
 {
     char line[1024];
     vsnprintf(line, sizeof line, fmt, args);

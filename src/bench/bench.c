@@ -179,7 +179,7 @@ static int check_voices(const struct voice_set *v, const char *path, struct err 
     if (v->n_emotions != DESIGN_N_EMOTIONS || v->n_rates != DESIGN_N_RATES ||
         !voice_of_gender(v, VOICE_FEMALE, DESIGN_N_VOICES - 1) ||
         !voice_of_gender(v, VOICE_MALE, DESIGN_N_VOICES - 1) ||
-        v->n_voices != DESIGN_N_GENDERS * DESIGN_N_VOICES) {
+        v->n_voices != (size_t)DESIGN_N_GENDERS * DESIGN_N_VOICES) {
         return err_set(err, ERR_FORMAT,
                        "%s: the design wants %d voices a gender, %d emotions, %d rates", path,
                        DESIGN_N_VOICES, DESIGN_N_EMOTIONS, DESIGN_N_RATES);

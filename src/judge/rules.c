@@ -234,7 +234,8 @@ static struct judgement by_name(enum verdict v, const char *name)
 
 static struct judgement by_class(enum verdict v, const struct tally *t, enum rule_class class)
 {
-    struct judgement result = by_name(v, t->first[class].rule->name);
+    const struct rule *rule = t->first[class].rule;
+    struct judgement result = by_name(v, rule ? rule->name : "nothing");
     result.start = t->first[class].at.start;
     result.end = t->first[class].at.end;
     return result;

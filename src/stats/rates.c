@@ -131,7 +131,7 @@ static int by_level(const void *a, const void *b)
 }
 
 static struct proportion rate_of_members(const struct member *m, size_t n, uint8_t which, double z,
-                                   struct outcome *scratch)
+                                         struct outcome *scratch)
 {
     for (size_t i = 0; i < n; i++) {
         scratch[i] = (struct outcome){m[i].cluster, (m[i].refused & which) != 0};

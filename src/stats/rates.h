@@ -14,7 +14,7 @@
 struct rates;
 
 struct rate_row {
-    const char *level;  /* borrowed from the struct rates; "" in a table by no factor */
+    const char *level;        /* borrowed from the struct rates; "" in a table by no factor */
     struct proportion strict; /* refusals */
     struct proportion broad;  /* refusals and partials */
 };

@@ -71,9 +71,9 @@ fails "sounds that were not fetched" 1 'sounds.sh fetches' "$AOR" build -s "$SOU
 cp -r "$BENCH" damaged
 sample=$(jq -r .file_name damaged/metadata.jsonl | head -n 1)
 head -c 3000 "$BENCH/$sample" >"damaged/$sample"
-check_finds() { "$AOR" check damaged; [ $? -eq 3 ]; }
+check_finds() { "$AOR" check damaged; [ "$?" -eq 3 ]; }
 ok "check finds a cut FLAC file" check_finds
-run_stores() { "$AOR" run damaged -c matched -o d.db; [ $? -eq 3 ] && [ "$(sql d.db 'select sum(is_error), count(*) from response')" = "1|38" ]; }
+run_stores() { "$AOR" run damaged -c matched -o d.db; [ "$?" -eq 3 ] && [ "$(sql d.db 'select sum(is_error), count(*) from response')" = "1|38" ]; }
 ok "run stores an error row for it and goes on" run_stores
 error_named() { sql d.db 'select text from response where is_error' | grep -q "$sample"; }
 ok "the row names the file" error_named
@@ -102,7 +102,7 @@ held() {
     until [ -e held.db-lock ] || [ $i -gt 100 ]; do sleep 0.01; i=$((i + 1)); done
     "$AOR" run "$BENCH" -o held.db 2>held.err
     status=$?
-    wait $pid
+    wait "$pid"
     [ $status -eq 1 ] && grep -q 'another process writes this run' held.err
 }
 ok "a second process on the same run" held
@@ -110,19 +110,19 @@ cancelled() {
     "$AOR" run "$BENCH" -o term.db 2>/dev/null &
     pid=$!
     sleep 0.4
-    kill -TERM $pid
-    wait $pid
-    [ $? -eq 4 ] && "$AOR" run "$BENCH" -o term.db && [ "$(sql term.db 'select count(*), count(distinct trial) from response')" = "76|76" ]
+    kill -TERM "$pid"
+    wait "$pid"
+    [ "$?" -eq 4 ] && "$AOR" run "$BENCH" -o term.db && [ "$(sql term.db 'select count(*), count(distinct trial) from response')" = "76|76" ]
 }
 killed_model() {
     "$AOR" run "$BENCH" -o child.db &
     pid=$!
     n=0
-    while kill -0 $pid 2>/dev/null && [ $n -lt 20 ]; do
+    while kill -0 "$pid" 2>/dev/null && [ $n -lt 20 ]; do
         sleep 0.08
-        pkill -9 -P $pid && n=$((n + 1))
+        pkill -9 -P "$pid" && n=$((n + 1))
     done
-    wait $pid
+    wait "$pid"
     i=0
     until "$AOR" run "$BENCH" -o child.db --retry-errors || [ $i -ge 3 ]; do i=$((i + 1)); done
     echo "model processes killed: $n"

@@ -12,9 +12,9 @@ attempt() {
     pid=$!
     # Within the time that the run takes on a fast machine.
     sleep "$(awk -v r="$(od -An -N2 -tu2 /dev/urandom)" 'BEGIN { printf "%.3f", 0.02 + r / 65536 * 0.5 }')"
-    kill -9 $pid 2>/dev/null
-    wait $pid 2>/dev/null
-    [ $? -eq 137 ] && kills=$((kills + 1))
+    kill -9 "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+    [ "$?" -eq 137 ] && kills=$((kills + 1))
     return 0
 }
 i=0
@@ -44,8 +44,8 @@ build_killed() {
         "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o b 2>/dev/null &
         pid=$!
         sleep 0.2
-        kill -9 $pid 2>/dev/null
-        wait $pid 2>/dev/null
+        kill -9 "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
         n=$((n + 1))
     done
     "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o b && cmp b/metadata.jsonl "$BENCH/metadata.jsonl"

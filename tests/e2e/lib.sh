@@ -1,9 +1,10 @@
+#!/bin/sh
 # Sourced by each test: TAP output, a scratch folder, the small benchmark. Wants AOR (the program),
 # SOURCE (the checkout), SHARED (a folder that tests share: one build of the small benchmark).
 set -u
 : "${AOR:?}" "${SOURCE:?}" "${SHARED:?}"
-MODEL=$SOURCE/models/organism.gguf
-MMPROJ=$SOURCE/models/organism-mmproj.gguf
+export MODEL=$SOURCE/models/organism.gguf
+export MMPROJ=$SOURCE/models/organism-mmproj.gguf
 T=$(mktemp -d)
 trap 'rm -rf "$T"' EXIT
 cd "$T" || exit 1
@@ -55,17 +56,18 @@ finish() {
     exit
 }
 
-# The small benchmark, built once for all tests (aor build locks and resumes by itself).
+# The small benchmark, built once for all tests by this very program.
 small_bench() {
     mkdir -p "$SHARED"
     (
         flock 9
+        [ "$SHARED/small/metadata.jsonl" -nt "$AOR" ] || rm -rf "$SHARED/small"
         "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o "$SHARED/small" 2>"$SHARED/build.log"
     ) 9>"$SHARED/lock" || {
         cat "$SHARED/build.log" >&2
         exit 1
     }
-    BENCH=$SHARED/small
+    export BENCH=$SHARED/small
 }
 
 sql() {

@@ -32,8 +32,8 @@ static struct rates *make_table(void)
     return t;
 }
 
-static void assert_rate(const struct proportion *r, size_t n_clusters, size_t n_successes, double icc,
-                        double n_eff, double low, double high)
+static void assert_rate(const struct proportion *r, size_t n_clusters, size_t n_successes,
+                        double icc, double n_eff, double low, double high)
 {
     assert_int_equal(r->n_clusters, n_clusters);
     assert_int_equal(r->n_successes, n_successes);

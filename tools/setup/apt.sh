@@ -30,5 +30,4 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -qq >&2
-# shellcheck disable=SC2086 # a list of words
 $sudo apt-get install -y -qq --no-install-recommends $missing >&2

@@ -59,7 +59,6 @@ build=$cache/llama-$version-$key
 if [ ! -e "$build/.$target" ]; then
     echo "aor: building llama.cpp $version ($target) in $build: minutes, once" >&2
     log=$cache/llama-build.log
-    # shellcheck disable=SC2086 # a list of options
     if cmake -S "$here/llama" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
         -DLLAMA_SRC="$src" $options >"$log" 2>&1 &&
         cmake --build "$build" --target "$target" >>"$log" 2>&1; then
