@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/cancel.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/pool.h"
@@ -17,10 +18,10 @@ static int run(int argc, char **argv)
         {'o', "output", OPT_STR, &out, "BENCH", "the benchmark directory (required)", 0, 0},
         {'s', "spec", OPT_STR, &spec, "FILE", "the design (default: spec.yaml of the data folder)",
          0, 0},
-        {'d', "data", OPT_STR, &data, "DIR", "scenarios, scenes, voices (default: aor's own)", 0,
-         0},
-        {0, "sounds", OPT_STR, &sounds, "DIR", "unpacked sound packages (default: the cache)", 0,
-         0},
+        {'d', "data", OPT_STR, &data, "DIR", "spec, scenarios, scenes, voices (default: aor's own)",
+         0, 0},
+        {0, "sounds", OPT_STR, &sounds, "DIR",
+         "unpacked sound packages (default: ~/.cache/aor/sounds)", 0, 0},
         {'j', "jobs", OPT_INT, &n_workers, "N", "processes (default: all processors)", 1, 1024},
         {0},
     };
@@ -39,6 +40,7 @@ static int run(int argc, char **argv)
         return status;
     }
     struct err err = {0};
+    cancel_install();
     if (!out) {
         err_set(&err, ERR_USAGE, "aor build wants -o BENCH");
         return cmd_fail(&err);

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "base/cancel.h"
 #include "base/json.h"
 #include "base/pool.h"
 #include "bench/check.h"
@@ -92,6 +93,7 @@ static int run(int argc, char **argv)
         return status;
     }
     struct err err = {0};
+    cancel_install();
     struct dataset d = {0};
     struct check_report report;
     struct problems problems = {as_json, json_array()};

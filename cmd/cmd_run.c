@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/pool.h"
@@ -69,7 +70,7 @@ static int run(int argc, char **argv)
     const struct opt opts[] = {
         {'m', "model", OPT_STR, &model, "GGUF", "the language model (default: the embedded one)", 0,
          0},
-        {0, "mmproj", OPT_STR, &mmproj, "GGUF", "its audio encoder", 0, 0},
+        {0, "mmproj", OPT_STR, &mmproj, "GGUF", "its audio encoder (required with -m)", 0, 0},
         {'c', "conditions", OPT_STR, &conditions, "LIST", "matched,speech (default: both)", 0, 0},
         {'o', "output", OPT_STR, &db, "RUN.db", "the run file (default: the model's name)", 0, 0},
         {'p', "prompt", OPT_STR, &prompt, "FILE", "how it is asked (default: prompts/direct.yaml)",
@@ -91,7 +92,8 @@ static int run(int argc, char **argv)
         .summary = "Ask a model every trial of a benchmark and store its answers.",
         .details =
             "Any pair of GGUF files that libmtmd loads. Answers are greedy. Each is stored when\n"
-            "it is there; the same command goes on where an earlier one stopped.",
+            "it is there; the same command goes on where an earlier one stopped. A run file is of\n"
+            "one benchmark, model, prompt, template, context size and llama.cpp version.",
         .examples =
             "  aor run bench\n"
             "  aor run bench -m qwen2-audio.gguf --mmproj qwen2-audio-mmproj.gguf -o qwen2.db\n",
@@ -102,6 +104,7 @@ static int run(int argc, char **argv)
         return status;
     }
     struct err err = {0};
+    cancel_install();
     struct buf template_text = {0};
     struct run_summary summary = {0};
     char *model_path = model ? xstrdup(model) : cmd_shared_path("models/organism.gguf");

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/cancel.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "cmd.h"
@@ -82,7 +81,8 @@ static void print_help(FILE *f)
     for (size_t i = 0; i < N_COMMANDS; i++) {
         fprintf(f, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
     }
-    fputs("\naor COMMAND -h shows a command's options and examples.\n"
+    fputs("\naor --version prints the version.\naor COMMAND -h shows a command's options and "
+          "examples.\n"
           "Exit codes: 0 fine, 1 failure, 2 usage, 3 finished but with failed samples or trials,\n"
           "4 stopped by a signal (the same command goes on).\n",
           f);
@@ -116,7 +116,6 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < N_COMMANDS; i++) {
         if (strcmp(argv[1], commands[i]->name) == 0) {
-            cancel_install();
             return finish(commands[i]->run(argc - 1, argv + 1));
         }
     }

@@ -1,6 +1,6 @@
 /*
  * yaml.h - reading YAML 1.2 with errors that name file, line and column.
- * One document a file; anchors and aliases are refused; duplicate keys are errors.
+ * One document a file; aliases are refused; duplicate keys are errors.
  */
 #ifndef AOR_BASE_YAML_H
 #define AOR_BASE_YAML_H

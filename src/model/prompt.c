@@ -1,8 +1,21 @@
 #include "model/prompt.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/yaml.h"
+
+/* A strategy's name becomes a key of the run. */
+static int check_strategy(struct yaml_node root, const char *name, struct err *err)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    if (n == 0 || n > PROMPT_MAX_STRATEGY || name[n] != '\0') {
+        return yaml_fail(yaml_find(root, "strategy"), err,
+                         "a strategy has 1 to %d lower-case letters, digits and hyphens",
+                         PROMPT_MAX_STRATEGY);
+    }
+    return 0;
+}
 
 int prompt_load(const char *path, struct prompt *ret, struct err *err)
 {
@@ -24,7 +37,7 @@ int prompt_load(const char *path, struct prompt *ret, struct err *err)
         yaml_get_str(root, "instruction", &p.instruction, err) == 0 &&
         yaml_get_enum(root, "audio", places, &place, err) == 0 &&
         yaml_get_int(root, "max_tokens", 1, 100000, &max_tokens, err) == 0 &&
-        fs_sha256(path, p.sha256, err) == 0) {
+        check_strategy(root, p.strategy, err) == 0 && fs_sha256(path, p.sha256, err) == 0) {
         p.audio_last = place == 1;
         p.max_tokens = (int)max_tokens;
         *ret = p;

@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/fs.h"
 
+#define PROMPT_MAX_STRATEGY 15
+
 struct prompt {
     char *strategy;
     char *system;      /* "" : none */

@@ -69,6 +69,7 @@ static int put_facts(struct runner *r, struct err *err)
     char *metadata = fs_join(r->params->bench_dir, "metadata.jsonl");
     char *n_ctx = xasprintf("%d", m->n_ctx);
     char *n_threads = xasprintf("%d", m->n_threads);
+    char *prompt_key = xasprintf("prompt.%s.sha256", r->prompt.strategy);
     char *machine = xasprintf("%s %s, %s", host.sysname, host.machine, local_cpu_features());
     char template_hex[SHA256_HEX_SIZE] = "the model's own";
     if (m->chat_template) {
@@ -81,7 +82,7 @@ static int put_facts(struct runner *r, struct err *err)
         put_file_identity(r, "model.mmproj.sha256", m->mmproj_path, err) == 0 &&
         put_identity(r, "model.template.sha256", template_hex, err) == 0 &&
         put_identity(r, "model.n_ctx", n_ctx, err) == 0 &&
-        put_identity(r, "prompt.direct.sha256", r->prompt.sha256, err) == 0 &&
+        put_identity(r, prompt_key, r->prompt.sha256, err) == 0 &&
         put_identity(r, "llama.cpp.version", local_library_version(), err) == 0 &&
         store_put_info(r->store, "benchmark.name", r->dataset.bench.spec.name, err) == 0 &&
         store_put_info(r->store, "model.text.file", fs_basename(m->text_path), err) == 0 &&
@@ -90,6 +91,7 @@ static int put_facts(struct runner *r, struct err *err)
         ok = 0;
     }
     free(machine);
+    free(prompt_key);
     free(n_threads);
     free(n_ctx);
     free(metadata);
@@ -263,7 +265,8 @@ static int answer_all(struct runner *r, struct err *err)
     int64_t last_id = -1;
     for (;;) {
         if (cancel_requested()) {
-            return err_set(err, ERR_CANCELLED, "stopped by a signal");
+            return err_set(err, ERR_CANCELLED,
+                           "stopped by a signal; the same command goes on from here");
         }
         if (ensure_worker(r, err) != 0 || fill(r, &last_id, err) != 0) {
             return -1;

@@ -172,7 +172,7 @@ int worker_start(struct worker *w, const struct worker_params *params, char **re
     char *text = NULL;
     if (receive_frame(w->from_child, &f, &text) != 0) {
         if (cancel_requested()) {
-            err_set(err, ERR_CANCELLED, "stopped by a signal");
+            err_set(err, ERR_CANCELLED, "stopped by a signal; the same command goes on from here");
         } else {
             describe_death(w, NULL, err);
             err_wrap(err, "loading %s", params->model.text_path);
@@ -201,7 +201,7 @@ int worker_receive(struct worker *w, struct worker_reply *ret, struct err *err)
     char *text = NULL;
     if (receive_frame(w->from_child, &f, &text) != 0) {
         if (cancel_requested()) {
-            err_set(err, ERR_CANCELLED, "stopped by a signal");
+            err_set(err, ERR_CANCELLED, "stopped by a signal; the same command goes on from here");
         } else {
             describe_death(w, NULL, err);
         }

@@ -61,7 +61,7 @@ small_bench() {
     mkdir -p "$SHARED"
     (
         flock 9
-        [ "$SHARED/small/metadata.jsonl" -nt "$AOR" ] || rm -rf "$SHARED/small"
+        [ -n "$(find "$SHARED/small/metadata.jsonl" -newer "$AOR" 2>/dev/null)" ] || rm -rf "$SHARED/small"
         "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o "$SHARED/small" 2>"$SHARED/build.log"
     ) 9>"$SHARED/lock" || {
         cat "$SHARED/build.log" >&2
