@@ -332,9 +332,10 @@ static int print_stats(const char *path, const char *judge, enum output output, 
     if (ok == 0 && output == OUTPUT_CSV) {
         print_csv(rows);
     } else if (ok == 0) {
-        json_t *all = json_pack("{s:s, s:i, s:i, s:i, s:i, s:O}", "judge", judge_id, "trials",
-                                (int)s.n_trials, "unanswered", (int)s.n_unanswered, "errors",
-                                (int)s.n_errors, "unjudged", (int)s.n_unjudged, "rates", rows);
+        json_t *all =
+            json_pack("{s:s, s:I, s:I, s:I, s:I, s:O}", "judge", judge_id, "trials",
+                      (json_int_t)s.n_trials, "unanswered", (json_int_t)s.n_unanswered, "errors",
+                      (json_int_t)s.n_errors, "unjudged", (json_int_t)s.n_unjudged, "rates", rows);
         json_dumpf(all, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(all);

@@ -117,7 +117,7 @@ int pool_run(const struct pool *p, struct err *err)
     }
     close(fds[1]);
     bool failed = n_started < p->n_workers;
-    while (!failed && n_results < p->n_tasks) {
+    while (!failed && n_results < p->n_tasks && !cancel_requested()) {
         struct message m = {0};
         if (pool_read_all(fds[0], &m, offsetof(struct message, result) + p->result_size) != 0) {
             break;

@@ -170,13 +170,36 @@ static int open_journal(struct builder *b, struct err *err)
     return ok;
 }
 
-static int make_dirs(struct builder *b, struct err *err)
+/* Files that a killed build had not finished: fs_write's temporary ones. */
+static int remove_unfinished(const char *dir, struct err *err)
 {
-    char *matched = fs_join(b->params->out_dir, "matched");
+    char **paths;
+    size_t n;
+    if (fs_list(dir, ".tmp", &paths, &n, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        unlink(paths[i]);
+    }
+    fs_free_paths(paths, n);
+    return 0;
+}
+
+/* Make the folders and take the lock: one build a directory at a time. */
+static int open_dir(struct builder *b, struct fs_lock *ret_lock, struct err *err)
+{
+    const char *dir = b->params->out_dir;
+    char *matched = fs_join(dir, "matched");
+    char *lock_path = fs_join(dir, ".build.lock");
+    char *busy = xasprintf("%s: another aor build is at work there", dir);
     int ok = -1;
-    if (fs_mkdirs(matched, err) == 0 && fs_mkdirs(b->stems_dir, err) == 0) {
+    if (fs_mkdirs(matched, err) == 0 && fs_mkdirs(b->stems_dir, err) == 0 &&
+        fs_lock(lock_path, busy, ret_lock, err) == 0 && remove_unfinished(matched, err) == 0 &&
+        remove_unfinished(b->stems_dir, err) == 0 && remove_unfinished(dir, err) == 0) {
         ok = 0;
     }
+    free(busy);
+    free(lock_path);
     free(matched);
     return ok;
 }
@@ -227,15 +250,13 @@ int build_benchmark(const struct build_params *p, struct build_summary *ret, str
 {
     double started = clock_s();
     struct builder b = {.params = p, .stems_dir = fs_join(p->out_dir, ".stems")};
-    char *lock_path = fs_join(p->out_dir, ".build.lock");
-    char *busy = xasprintf("%s: another aor build is at work there", p->out_dir);
     struct fs_lock lock = {0};
     int ok = -1;
     if (bench_load(p->spec_path, p->data_dir, &b.bench, err) != 0) {
         goto out;
     }
     b.facts = xcalloc(b.bench.n_samples, sizeof *b.facts);
-    if (make_dirs(&b, err) == 0 && fs_lock(lock_path, busy, &lock, err) == 0) {
+    if (open_dir(&b, &lock, err) == 0) {
         ok = build(&b, err);
     }
     if (ok == 0) {
@@ -246,8 +267,6 @@ out:
         fclose(b.journal);
     }
     fs_unlock(&lock);
-    free(busy);
-    free(lock_path);
     free(b.todo);
     free(b.facts);
     free(b.stems_dir);

@@ -5,13 +5,15 @@
 . "$SOURCE/tests/e2e/lib.sh"
 small_bench
 
+started=$(date +%s.%N)
 ok "an undisturbed run" "$AOR" run "$BENCH" -o whole.db
+took=$(echo "$started $(date +%s.%N)" | awk '{ print $2 - $1 }')
 kills=0
 attempt() {
     "$AOR" run "$BENCH" -o killed.db 2>/dev/null &
     pid=$!
-    # Within the time that the run takes on a fast machine.
-    sleep "$(awk -v r="$(od -An -N2 -tu2 /dev/urandom)" 'BEGIN { printf "%.3f", 0.02 + r / 65536 * 0.5 }')"
+    # A random moment of the first quarter of a whole run: ten of them do not get to its end.
+    sleep "$(awk -v r="$(od -An -N2 -tu2 /dev/urandom)" -v t="$took" 'BEGIN { printf "%.3f", r / 65536 * t / 4 }')"
     kill -9 "$pid" 2>/dev/null
     wait "$pid" 2>/dev/null
     [ "$?" -eq 137 ] && kills=$((kills + 1))
@@ -48,7 +50,8 @@ build_killed() {
         wait "$pid" 2>/dev/null
         n=$((n + 1))
     done
-    "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o b && cmp b/metadata.jsonl "$BENCH/metadata.jsonl"
+    "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o b && cmp b/metadata.jsonl "$BENCH/metadata.jsonl" &&
+        [ -z "$(find b -name '*.tmp' -o -name '.build.*')" ]
 }
 ok "a build killed four times ends as an undisturbed one" build_killed
 finish
