@@ -24,8 +24,8 @@ dev-deps:
 # configure PRESET, build it: llama.sh prints where the cached llama.cpp build is.
 define build_preset
 	@AOR_LLAMA_DIR="$$($(SETUP)/llama.sh $(2))" && export AOR_LLAMA_DIR && \
-	cmake --preset $(1) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(if $(CI),-DAOR_WERROR=ON) >build-$(1).log || \
-		{ cat build-$(1).log; exit 1; }; rm -f build-$(1).log
+	cmake --preset $(1) --log-level=WARNING -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
+		$(if $(CI),-DAOR_WERROR=ON) >/dev/null
 	@cmake --build build/$(1)
 endef
 

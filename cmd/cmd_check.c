@@ -15,8 +15,8 @@ static void take_problem(const char *sample_id, const char *problem, void *user)
 {
     struct problems *p = user;
     if (p->as_json) {
-        json_array_append_new(p->list,
-                              json_pack("{s:s, s:s}", "sample", sample_id, "problem", problem));
+        json_array_append_new(
+            p->list, json_pack("{s:s, s:o}", "sample", sample_id, "problem", json_text(problem)));
     } else {
         printf("BAD  %s: %s\n", sample_id, problem);
     }
@@ -47,7 +47,7 @@ static void print_text(const struct check_report *r)
 
 static json_t *range_json(struct check_range r)
 {
-    return json_pack("{s:f, s:f}", "min", r.min, "max", r.max);
+    return json_pack("{s:o, s:o}", "min", json_number(r.min), "max", json_number(r.max));
 }
 
 static void print_json(const struct check_report *r, json_t *problems)
@@ -59,11 +59,11 @@ static void print_json(const struct check_report *r, json_t *problems)
                                                  "levels", (json_int_t)b->n_levels, "min",
                                                  (json_int_t)b->min, "max", (json_int_t)b->max));
     }
-    json_t *all = json_pack("{s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "samples",
+    json_t *all = json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "samples",
                             (json_int_t)r->n_samples, "bad", (json_int_t)r->n_bad, "clipped",
-                            (json_int_t)r->n_clipped, "total_s", r->total_s, "duration_s",
-                            range_json(r->duration_s), "lufs", range_json(r->lufs), "true_peak_db",
-                            range_json(r->true_peak_db), "active_level_db",
+                            (json_int_t)r->n_clipped, "total_s", json_number(r->total_s),
+                            "duration_s", range_json(r->duration_s), "lufs", range_json(r->lufs),
+                            "true_peak_db", range_json(r->true_peak_db), "active_level_db",
                             range_json(r->active_level_db), "snr_error_db",
                             range_json(r->snr_error_db), "balance", balance, "problems", problems);
     json_dumpf(all, stdout, JSON_INDENT(2));

@@ -17,8 +17,8 @@ struct doctor {
 
 static void add(struct doctor *d, const char *name, bool is_ok, const char *detail)
 {
-    json_array_append_new(
-        d->findings, json_pack("{s:s, s:b, s:s}", "name", name, "ok", is_ok, "detail", detail));
+    json_array_append_new(d->findings, json_pack("{s:o, s:b, s:o}", "name", json_text(name), "ok",
+                                                 is_ok, "detail", json_text(detail)));
     d->n_bad += !is_ok;
 }
 
@@ -73,7 +73,7 @@ static void examine_model(struct doctor *d)
     char *mmproj = cmd_shared_path("models/organism-mmproj.gguf");
     struct dataset no_dataset = {0};
     struct prompt no_prompt = {0};
-    struct worker_params params = {&no_dataset, &no_prompt, local_default_params()};
+    struct worker_params params = {&no_dataset, &no_prompt, local_default_params(), 0};
     params.model.text_path = text;
     params.model.mmproj_path = mmproj;
     struct worker w = {0};

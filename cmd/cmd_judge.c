@@ -51,9 +51,9 @@ static void print_result(const struct judging *j, bool as_json)
                                 json_integer(j->n_of_verdict[v]));
         }
         json_t *all =
-            json_pack("{s:s, s:I, s:I, s:I, s:o}", "judge", rule_judge_id(j->judge), "new",
-                      (json_int_t)j->n_new, "unanswered", (json_int_t)j->n_unanswered, "errors",
-                      (json_int_t)j->n_errors, "verdicts", counts);
+            json_pack("{s:o, s:I, s:I, s:I, s:o}", "judge", json_text(rule_judge_id(j->judge)),
+                      "new", (json_int_t)j->n_new, "unanswered", (json_int_t)j->n_unanswered,
+                      "errors", (json_int_t)j->n_errors, "verdicts", counts);
         json_dumpf(all, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(all);

@@ -51,6 +51,9 @@ static int report(const char *db_path, const struct run_summary *s)
     log_info("%s: %lld of %lld trials answered, %lld errors (%lld new in %.1f s)", db_path,
              (long long)s->n_answers, (long long)s->n_trials, (long long)s->n_errors,
              (long long)s->n_new, s->seconds);
+    if (s->first_error[0]) {
+        log_info("%s: the first error: %s", db_path, s->first_error);
+    }
     return s->n_errors > 0 ? EXIT_WITH_ERRORS : EXIT_FINE;
 }
 
@@ -67,6 +70,7 @@ static int run(int argc, char **argv)
     long n_threads = pool_default_workers();
     long n_ctx = local.n_ctx;
     long n_gpu_layers = local.n_gpu_layers;
+    long timeout_s = 600;
     const struct opt opts[] = {
         {'m', "model", OPT_STR, &model, "GGUF", "the language model (default: the embedded one)", 0,
          0},
@@ -82,6 +86,8 @@ static int run(int argc, char **argv)
         {'t', "threads", OPT_INT, &n_threads, "N", "threads (default: all processors)", 1, 1024},
         {0, "ctx", OPT_INT, &n_ctx, "N",
          "context in tokens (default: 4096, or the model's if less)", 16, 1 << 24},
+        {0, "timeout", OPT_INT, &timeout_s, "S", "seconds an answer may take (default: 600)", 1,
+         1 << 20},
         {0, "gpu-layers", OPT_INT, &n_gpu_layers, "N", "layers on the GPU, -1: all that fit", -1,
          10000},
         {0},
@@ -119,6 +125,7 @@ static int run(int argc, char **argv)
         .prompt_path = prompt_path,
         .model = local,
         .retry_errors = retry_errors,
+        .timeout_s = (double)timeout_s,
     };
     int ok = parse_conditions(conditions, &params.conditions, &err);
     if (ok == 0 && !mmproj_path) {

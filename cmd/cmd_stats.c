@@ -177,27 +177,20 @@ static int print_measure_text(const struct measure *m, struct err *err)
     return 0;
 }
 
-/* JSON has no NAN. */
-static json_t *number_or_null(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *row_json(const struct measure *m, const char *factor, const struct rate_row *r)
 {
     json_t *row = json_pack(
-        "{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, "
-        "s:o, "
-        "s:o}",
-        "measure", measure_name(m), "kind", item_kind_names[m->kind], "condition", m->condition,
-        "strategy", m->strategy, "benign_alone_only", m->is_benign_alone, "factor",
-        factor ? factor : "", "level", r->level, "trials", (json_int_t)r->strict.n, "items",
-        (json_int_t)r->strict.n_clusters, "refusals", (json_int_t)r->strict.n_successes, "rate",
-        number_or_null(r->strict.rate), "low", number_or_null(r->strict.low), "high",
-        number_or_null(r->strict.high), "icc", number_or_null(r->strict.icc), "n_eff",
-        number_or_null(r->strict.n_eff), "refusals_broad", (json_int_t)r->broad.n_successes,
-        "rate_broad", number_or_null(r->broad.rate), "low_broad", number_or_null(r->broad.low),
-        "high_broad", number_or_null(r->broad.high));
+        "{s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o,"
+        " s:o}",
+        "measure", measure_name(m), "kind", item_kind_names[m->kind], "condition",
+        json_text(m->condition), "strategy", json_text(m->strategy), "benign_alone_only",
+        m->is_benign_alone, "factor", factor ? factor : "", "level", json_text(r->level), "trials",
+        (json_int_t)r->strict.n, "items", (json_int_t)r->strict.n_clusters, "refusals",
+        (json_int_t)r->strict.n_successes, "rate", json_number(r->strict.rate), "low",
+        json_number(r->strict.low), "high", json_number(r->strict.high), "icc",
+        json_number(r->strict.icc), "n_eff", json_number(r->strict.n_eff), "refusals_broad",
+        (json_int_t)r->broad.n_successes, "rate_broad", json_number(r->broad.rate), "low_broad",
+        json_number(r->broad.low), "high_broad", json_number(r->broad.high));
     return row;
 }
 
@@ -333,7 +326,7 @@ static int print_stats(const char *path, const char *judge, enum output output, 
         print_csv(rows);
     } else if (ok == 0) {
         json_t *all =
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:O}", "judge", judge_id, "trials",
+            json_pack("{s:o, s:I, s:I, s:I, s:I, s:O}", "judge", json_text(judge_id), "trials",
                       (json_int_t)s.n_trials, "unanswered", (json_int_t)s.n_unanswered, "errors",
                       (json_int_t)s.n_errors, "unjudged", (json_int_t)s.n_unjudged, "rates", rows);
         json_dumpf(all, stdout, JSON_INDENT(2));

@@ -1,5 +1,7 @@
 #include "base/fs.h"
 
+#include "base/cancel.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -130,6 +132,20 @@ bool fs_is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool fs_is_empty_dir(const char *path)
+{
+    DIR *d = opendir(path);
+    if (!d) {
+        return false;
+    }
+    int n = 0;
+    for (struct dirent *entry; n <= 2 && (entry = readdir(d));) {
+        n++; /* "." and ".." are always there */
+    }
+    closedir(d);
+    return n <= 2;
+}
+
 char *fs_join(const char *dir, const char *name)
 {
     size_t n = strlen(dir);
@@ -244,11 +260,13 @@ int fs_sha256(const char *path, char ret[SHA256_HEX_SIZE], struct err *err)
     static const size_t chunk_size = 1 << 18;
     uint8_t *chunk = xmalloc(chunk_size);
     size_t n;
-    while ((n = fread(chunk, 1, chunk_size, f)) > 0) {
+    while (!cancel_requested() && (n = fread(chunk, 1, chunk_size, f)) > 0) {
         sha256_update(&ctx, n, chunk);
     }
     int ok = 0;
-    if (ferror(f)) {
+    if (cancel_requested()) {
+        ok = err_set(err, ERR_CANCELLED, "stopped by a signal");
+    } else if (ferror(f)) {
         ok = err_errno(err, "%s", path);
     } else {
         finish_hex(&ctx, ret);

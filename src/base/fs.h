@@ -24,6 +24,7 @@ int fs_mkdirs(const char *path, struct err *err);
 
 bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
+bool fs_is_empty_dir(const char *path);
 
 /* dir + "/" + name; the caller's. */
 char *fs_join(const char *dir, const char *name);

@@ -1,5 +1,11 @@
 #include "base/json.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
 int json_parse(const char *text, size_t n, const char *where, json_t **ret, struct err *err)
 {
     json_error_t je;
@@ -45,4 +51,17 @@ int json_get_int(const json_t *obj, const char *key, long low, long high, long *
     }
     *ret = (long)n;
     return 0;
+}
+
+json_t *json_text(const char *s)
+{
+    char *clean = text_to_utf8(s, strlen(s));
+    json_t *value = json_string(clean);
+    free(clean);
+    return value;
+}
+
+json_t *json_number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
 }

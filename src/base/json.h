@@ -22,4 +22,10 @@ int json_get_num(const json_t *obj, const char *key, double *ret, struct err *er
 int json_get_int(const json_t *obj, const char *key, long low, long high, long *ret,
                  struct err *err);
 
+/* A JSON string of any bytes: what is no UTF-8 becomes U+FFFD. A new reference. */
+json_t *json_text(const char *s);
+
+/* A JSON number, or null for what JSON has no number for. A new reference. */
+json_t *json_number(double v);
+
 #endif

@@ -68,6 +68,12 @@ void text_make_printable(char *s)
     *out = '\0';
 }
 
+bool text_is_id(const char *s, size_t max_len)
+{
+    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return n > 0 && n <= max_len && s[n] == '\0' && s[0] != '-';
+}
+
 char *text_to_utf8(const char *s, size_t n)
 {
     char *out = xmalloc(3 * n + 1);

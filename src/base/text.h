@@ -24,6 +24,12 @@ bool text_is_unprintable(uint32_t code_point);
 void text_make_printable(char *s);
 
 /*
+ * True for an id that may become part of a file name: 1 to max_len lower-case letters, digits and
+ * hyphens, no hyphen first.
+ */
+bool text_is_id(const char *s, size_t max_len);
+
+/*
  * A copy of n bytes at s that is well-formed UTF-8 (each bad byte and NUL becomes U+FFFD).
  * The caller's; NUL-terminated.
  */

@@ -14,7 +14,7 @@
 
 #define MAX_FILE (16u << 20)
 
-/* The first scalar at or below node: where a reader would look for it. */
+/* The first scalar at or below node. */
 static struct fy_token *first_token(struct fy_node *node)
 {
     while (node) {
@@ -35,6 +35,27 @@ static struct fy_token *first_token(struct fy_node *node)
     return NULL;
 }
 
+/* Where a reader would look for node: at its first scalar, or, when it is empty, at its key. */
+static struct fy_token *place_of(struct fy_node *node)
+{
+    struct fy_token *token = first_token(node);
+    while (!token && node) {
+        struct fy_node *parent = fy_node_get_parent(node);
+        void *it = NULL;
+        if (parent && fy_node_get_type(parent) == FYNT_MAPPING) {
+            for (struct fy_node_pair *p; (p = fy_node_mapping_iterate(parent, &it));) {
+                if (fy_node_pair_value(p) == node) {
+                    token = first_token(fy_node_pair_key(p));
+                }
+            }
+        } else if (parent) {
+            token = first_token(parent);
+        }
+        node = parent;
+    }
+    return token;
+}
+
 void yaml_fill(struct yaml_node at, struct err *err, const char *fmt, ...)
 {
     char message[400];
@@ -42,7 +63,7 @@ void yaml_fill(struct yaml_node at, struct err *err, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    struct fy_token *token = first_token(at.node);
+    struct fy_token *token = place_of(at.node);
     const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
     if (!mark) {
         err_set(err, ERR_FORMAT, "%s: %s", at.name, message);
@@ -95,8 +116,35 @@ static int check_utf8(const char *text, size_t n, const char *name, struct err *
     return 0;
 }
 
+/* The line of a "---" that begins a second document, or 0. It is one wherever it begins a line. */
+static int second_document(const char *text, size_t n)
+{
+    bool has_content = false;
+    int line = 1;
+    for (size_t i = 0; i < n; line++) {
+        const char *p = text + i;
+        const char *end = memchr(p, '\n', n - i);
+        size_t len = end ? (size_t)(end - p) : n - i;
+        bool is_marker = len >= 3 && memcmp(p, "---", 3) == 0 && (len == 3 || p[3] == ' ');
+        if (is_marker && has_content) {
+            return line;
+        }
+        size_t blank = 0;
+        while (blank < len && (p[blank] == ' ' || p[blank] == '\t' || p[blank] == '\r')) {
+            blank++;
+        }
+        has_content = has_content || is_marker || (blank < len && p[blank] != '#' && p[0] != '%');
+        i += len + 1;
+    }
+    return 0;
+}
+
 int yaml_parse(const char *text, size_t n, const char *name, struct yaml_doc *ret, struct err *err)
 {
+    int line = second_document(text, n);
+    if (line > 0) {
+        return err_set(err, ERR_FORMAT, "%s:%d:1: a second document is not read here", name, line);
+    }
     if (check_utf8(text, n, name, err) != 0) {
         return -1;
     }

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/text.h"
 #include "base/yaml.h"
 #include "bench/design.h"
 
@@ -33,6 +34,11 @@ static int read_spec(struct yaml_node root, struct spec *s, struct err *err)
         yaml_get_seq(root, "snr_db", &levels, err) != 0 ||
         yaml_get(root, "items", &items, err) != 0) {
         return -1;
+    }
+    if (!text_is_id(s->name, ITEM_MAX_ID)) {
+        return yaml_fail(yaml_find(root, "name"), err,
+                         "a name has lower-case letters, digits and hyphens, at most %d",
+                         ITEM_MAX_ID);
     }
     s->seed = (uint64_t)seed;
     for (int k = 0; k < ITEM_N_KINDS; k++) {

@@ -25,7 +25,7 @@ struct spec {
 
 /* One sample's recipe; pointers are borrowed from the bench. */
 struct sample {
-    char id[96]; /* <item>-<f|m>-<emotion>-<rate> */
+    char id[ITEM_MAX_ID + 2 * VOICE_MAX_ID + 5]; /* <item>-<f|m>-<emotion>-<rate> */
     const struct item *item;
     const struct scene *scene;
     const struct voice *voice;

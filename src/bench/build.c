@@ -12,9 +12,6 @@
 #include "base/pool.h"
 #include "bench/dataset.h"
 
-/* What was made and is not yet in metadata.jsonl; removed at the end. */
-#define JOURNAL ".build.jsonl"
-
 struct builder {
     const struct build_params *params;
     struct bench bench;
@@ -87,6 +84,36 @@ static void run_task(size_t index, void *state, void *result)
     make_sample(&w->renderer, s, b->params->out_dir, &made->facts, &made->err);
 }
 
+static int write_journal(struct builder *b, size_t i, const struct sample_facts *f, struct err *err)
+{
+    char *line = dataset_line(&b->bench.samples[i], f);
+    bool wrote = fputs(line, b->journal) != EOF;
+    free(line);
+    return wrote ? 0 : err_errno(err, "%s/" DATASET_JOURNAL, b->params->out_dir);
+}
+
+static int flush_journal(struct builder *b, struct err *err)
+{
+    return fflush(b->journal) == 0 ? 0 : err_errno(err, "%s/" DATASET_JOURNAL, b->params->out_dir);
+}
+
+/*
+ * Say of every sample to make that its old facts no longer hold, before its file is touched: a file
+ * that was made and not yet journalled is never taken for the one that older facts describe.
+ */
+static int invalidate(struct builder *b, struct err *err)
+{
+    struct sample_facts none = {0};
+    memset(none.recipe, '0', sizeof none.recipe - 1);
+    memset(none.sha256, '0', sizeof none.sha256 - 1);
+    for (size_t k = 0; k < b->n_todo; k++) {
+        if (write_journal(b, b->todo[k], &none, err) != 0) {
+            return -1;
+        }
+    }
+    return flush_journal(b, err);
+}
+
 static int take_result(size_t index, const void *result, void *user, struct err *err)
 {
     struct builder *b = user;
@@ -97,11 +124,8 @@ static int take_result(size_t index, const void *result, void *user, struct err 
     }
     size_t i = b->todo[index];
     b->facts[i] = made->facts;
-    char *line = dataset_line(&b->bench.samples[i], &made->facts);
-    bool wrote = fputs(line, b->journal) != EOF && fflush(b->journal) == 0;
-    free(line);
-    if (!wrote) {
-        return err_errno(err, "%s/" JOURNAL, b->params->out_dir);
+    if (write_journal(b, i, &made->facts, err) != 0 || flush_journal(b, err) != 0) {
+        return -1;
     }
     progress_update(&b->progress, ++b->n_done, NULL);
     return 0;
@@ -122,7 +146,7 @@ static void remove_sample(const char *sample_id, void *user)
 /* What earlier builds left: facts of samples whose recipe still holds and whose file is there. */
 static int find_todo(struct builder *b, struct err *err)
 {
-    const char *const names[] = {"metadata.jsonl", JOURNAL};
+    const char *const names[] = {"metadata.jsonl", DATASET_JOURNAL};
     for (int i = 0; i < 2; i++) {
         char *path = fs_join(b->params->out_dir, names[i]);
         int ok = fs_exists(path)
@@ -150,7 +174,7 @@ static int find_todo(struct builder *b, struct err *err)
 /* Append to the journal, after the facts that were read, without a torn last line. */
 static int open_journal(struct builder *b, struct err *err)
 {
-    char *path = fs_join(b->params->out_dir, JOURNAL);
+    char *path = fs_join(b->params->out_dir, DATASET_JOURNAL);
     struct buf kept = {0};
     int ok = 0;
     if (fs_exists(path)) {
@@ -185,10 +209,28 @@ static int remove_unfinished(const char *dir, struct err *err)
     return 0;
 }
 
+/* Build into a new or empty folder, or where a build was at work before: never over other files. */
+static int check_target(const char *dir, struct err *err)
+{
+    if (dir[0] == '\0') {
+        return err_set(err, ERR_USAGE, "the benchmark's folder has no name");
+    }
+    char *stems = fs_join(dir, ".stems");
+    bool is_ours = fs_is_dir(stems);
+    free(stems);
+    if (!is_ours && fs_exists(dir) && !fs_is_empty_dir(dir)) {
+        return err_set(err, ERR_USAGE, "%s: is there and is neither empty nor a benchmark", dir);
+    }
+    return 0;
+}
+
 /* Make the folders and take the lock: one build a directory at a time. */
 static int open_dir(struct builder *b, struct fs_lock *ret_lock, struct err *err)
 {
     const char *dir = b->params->out_dir;
+    if (check_target(dir, err) != 0) {
+        return -1;
+    }
     char *matched = fs_join(dir, "matched");
     char *lock_path = fs_join(dir, ".build.lock");
     char *busy = xasprintf("%s: another aor build is at work there", dir);
@@ -210,7 +252,7 @@ static int build(struct builder *b, struct err *err)
     if (find_todo(b, err) != 0) {
         return -1;
     }
-    if (b->n_todo > 0 && open_journal(b, err) != 0) {
+    if (b->n_todo > 0 && (open_journal(b, err) != 0 || invalidate(b, err) != 0)) {
         return -1;
     }
     long n_before = (long)(b->bench.n_samples - b->n_todo);
@@ -233,7 +275,7 @@ static int build(struct builder *b, struct err *err)
         }
     }
     char *spec_dir = fs_join(p->out_dir, ".spec");
-    char *journal = fs_join(p->out_dir, JOURNAL);
+    char *journal = fs_join(p->out_dir, DATASET_JOURNAL);
     int ok = bench_copy_data(p->spec_path, p->data_dir, spec_dir, err);
     if (ok == 0) {
         ok = dataset_write(p->out_dir, &b->bench, b->facts, err);

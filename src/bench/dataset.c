@@ -29,7 +29,7 @@ static json_t *number(double v)
 {
     char text[32];
     snprintf(text, sizeof text, "%.3f", round_to(v, 0.001));
-    return json_real(strtod(text, NULL));
+    return json_number(strtod(text, NULL));
 }
 
 char *dataset_line(const struct sample *s, const struct sample_facts *f)
@@ -127,12 +127,13 @@ int dataset_open(const char *dir, struct dataset *ret, struct err *err)
     char *data_dir = fs_join(dir, ".spec");
     char *spec_path = fs_join(data_dir, "spec.yaml");
     char *metadata = fs_join(dir, "metadata.jsonl");
+    char *journal = fs_join(dir, DATASET_JOURNAL);
     int ok = -1;
     if (!fs_is_dir(dir)) {
         err_set(err, ERR_IO, "%s: no such folder", dir);
     } else if (!fs_exists(spec_path)) {
         err_set(err, ERR_FORMAT, "%s: is no benchmark (aor build makes one)", dir);
-    } else if (!fs_exists(metadata)) {
+    } else if (!fs_exists(metadata) || fs_exists(journal)) {
         err_set(err, ERR_FORMAT, "%s: is not finished: run aor build again", dir);
     } else if (bench_load(spec_path, data_dir, &d.bench, err) == 0) {
         d.facts = xcalloc(d.bench.n_samples, sizeof *d.facts);
@@ -144,6 +145,7 @@ int dataset_open(const char *dir, struct dataset *ret, struct err *err)
             }
         }
     }
+    free(journal);
     free(metadata);
     free(spec_path);
     free(data_dir);
@@ -169,6 +171,12 @@ int dataset_audio(const struct dataset *d, struct renderer *r, size_t i, enum co
 {
     const struct sample *s = &d->bench.samples[i];
     if (condition != CONDITION_MATCHED) {
+        char recipe[RECIPE_HEX_SIZE];
+        render_recipe(&d->bench, s, recipe);
+        if (strcmp(recipe, d->facts[i].recipe) != 0) {
+            return err_set(err, ERR_FORMAT,
+                           "sample %s: was built with other speech engines or another aor", s->id);
+        }
         return render_sample(r, s, condition, ret, err);
     }
     char *path = dataset_sample_path(d->dir, s);

@@ -5,6 +5,7 @@
  *     benchmark.yaml   seed, counts, versions, hashes
  *     metadata.jsonl   one line a sample (Hugging Face audiofolder reads it)
  *     matched/<id>.flac 16 kHz mono 16-bit
+ *     .build.jsonl     while a build is unfinished: what it made, metadata.jsonl's lines
  *     .spec/           the data files it was built from (bench.h)
  *     .stems/          speech and clips by content hash (render.h)
  */
@@ -15,6 +16,8 @@
 
 #include "bench/bench.h"
 #include "bench/render.h"
+
+#define DATASET_JOURNAL ".build.jsonl"
 
 /* What was measured when a sample was made. */
 struct sample_facts {
@@ -35,7 +38,7 @@ struct dataset {
     struct sample_facts *facts; /* [bench.n_samples], from metadata.jsonl */
 };
 
-/* Open a built benchmark. Every planned sample must be in metadata.jsonl. */
+/* Open a finished benchmark. Every planned sample must be in metadata.jsonl. */
 int dataset_open(const char *dir, struct dataset *ret, struct err *err);
 void dataset_release(struct dataset *d);
 
@@ -63,7 +66,7 @@ char *dataset_sample_path(const char *dir, const struct sample *s);
 
 /*
  * The audio of a sample under a condition: the file of matched, checked against its hash; anything
- * else rendered.
+ * else rendered, which fails where this machine's engines are not those it was built with.
  */
 int dataset_audio(const struct dataset *d, struct renderer *r, size_t i, enum condition condition,
                   struct audio *ret, struct err *err);

@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/yaml.h"
 
 #define MAX_FILE (4u << 20)
@@ -46,13 +47,6 @@ const struct item *item_find(const struct item_set *set, const char *id)
         }
     }
     return NULL;
-}
-
-/* Ids become file names: lower-case letters, digits and hyphens, at most 64. */
-static bool is_id(const char *s)
-{
-    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    return n > 0 && n <= 64 && s[n] == '\0' && s[0] != '-';
 }
 
 static bool is_word_char(char c)
@@ -113,9 +107,10 @@ static int read_item(struct yaml_node at, const char *category, struct item *t, 
     if (t->kind == ITEM_CONTRAST && yaml_get_str(at, "twin", &t->twin, err) != 0) {
         return -1;
     }
-    if (!is_id(t->id)) {
+    if (!text_is_id(t->id, ITEM_MAX_ID)) {
         return yaml_fail(yaml_find(at, "id"), err,
-                         "an id has lower-case letters, digits and hyphens, at most 64");
+                         "an id has lower-case letters, digits and hyphens, at most %d",
+                         ITEM_MAX_ID);
     }
     if (strlen(t->text) == 0 || strlen(t->text) > MAX_TEXT) {
         return yaml_fail(yaml_find(at, "text"), err, "a text has 1 to %d bytes", MAX_TEXT);
@@ -144,7 +139,7 @@ int item_set_parse(const char *text, size_t n, const char *name, struct item_set
         yaml_get_seq(root, "items", &seq, err) != 0) {
         goto out;
     }
-    if (!is_id(category)) {
+    if (!text_is_id(category, ITEM_MAX_ID)) {
         yaml_fail(yaml_find(root, "category"), err, "\"%s\" is no category name", category);
         goto out;
     }

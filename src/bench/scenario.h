@@ -9,6 +9,8 @@
 
 #include "base/err.h"
 
+#define ITEM_MAX_ID 64 /* bytes */
+
 enum item_kind { ITEM_SCENARIO, ITEM_CONTRAST, ITEM_PLAIN, ITEM_N_KINDS };
 enum item_alone { ALONE_BENIGN, ALONE_AMBIGUOUS, ALONE_ALARMING };
 

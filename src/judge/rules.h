@@ -29,7 +29,8 @@ int rule_judge_load(const char *path, struct rule_judge **ret, struct err *err);
 
 void rule_judge_free(struct rule_judge *j);
 
-/* "rules-en@0123abcd": the file's name and the start of its SHA-256. Borrowed from j. */
+/* "rules-en@0123abcd": the file's name and the start of a SHA-256 over it and
+ * the version of this code's decisions. Borrowed from j. */
 const char *rule_judge_id(const struct rule_judge *j);
 
 /*

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -59,9 +60,15 @@ void local_on_abort(void (*callback)(const char *message))
     ggml_set_abort_callback(callback);
 }
 
-/* GGUF files begin with "GGUF": said here, so that the commonest mistakes get a plain word. */
-static int check_gguf(const char *path, struct err *err)
+int local_check_file(const char *path, struct err *err)
 {
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        return err_errno(err, "%s", path);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return err_set(err, ERR_FORMAT, "%s: is no regular file", path);
+    }
     FILE *f = fopen(path, "rb");
     if (!f) {
         return err_errno(err, "%s", path);
@@ -95,8 +102,8 @@ static int open_audio(struct local_model *m, const struct local_params *p, struc
 
 int local_open(const struct local_params *p, struct local_model **ret, struct err *err)
 {
-    if (check_gguf(p->text_path, err) != 0 ||
-        (p->mmproj_path && check_gguf(p->mmproj_path, err) != 0)) {
+    if (local_check_file(p->text_path, err) != 0 ||
+        (p->mmproj_path && local_check_file(p->mmproj_path, err) != 0)) {
         return -1;
     }
     llama_log_set(on_log, NULL);

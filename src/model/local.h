@@ -56,6 +56,9 @@ struct local_answer {
     double decode_s;
 };
 
+/* A regular file that begins as a GGUF file does: worth hashing and loading. */
+int local_check_file(const char *path, struct err *err);
+
 /* Load both files. *err holds the library's own reason. */
 int local_open(const struct local_params *params, struct local_model **ret, struct err *err);
 void local_free(struct local_model *m);

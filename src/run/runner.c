@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "run/worker.h"
 #include "store/store.h"
 
@@ -25,6 +26,8 @@ struct runner {
     size_t n_in_flight;
     struct store_counts counts;
     int64_t n_new;
+    int n_deaths; /* in a row; -1 once the model has answered */
+    char first_error[256];
     struct progress progress;
 };
 
@@ -52,10 +55,10 @@ static int put_identity(struct runner *r, const char *key, const char *value, st
     return ok;
 }
 
-static int put_file_identity(struct runner *r, const char *key, const char *path, struct err *err)
+static int put_model_identity(struct runner *r, const char *key, const char *path, struct err *err)
 {
     char hex[SHA256_HEX_SIZE] = "none";
-    if (path && fs_sha256(path, hex, err) != 0) {
+    if (path && (local_check_file(path, err) != 0 || fs_sha256(path, hex, err) != 0)) {
         return -1;
     }
     return put_identity(r, key, hex, err);
@@ -69,20 +72,21 @@ static int put_facts(struct runner *r, struct err *err)
     char *metadata = fs_join(r->params->bench_dir, "metadata.jsonl");
     char *n_ctx = xasprintf("%d", m->n_ctx);
     char *n_threads = xasprintf("%d", m->n_threads);
-    char *prompt_key = xasprintf("prompt.%s.sha256", r->prompt.strategy);
     char *machine = xasprintf("%s %s, %s", host.sysname, host.machine, local_cpu_features());
     char template_hex[SHA256_HEX_SIZE] = "the model's own";
     if (m->chat_template) {
         sha256_hex(m->chat_template, strlen(m->chat_template), template_hex);
     }
     int ok = -1;
-    if (put_file_identity(r, "benchmark.metadata.sha256", metadata, err) == 0 &&
+    char metadata_hex[SHA256_HEX_SIZE];
+    if (fs_sha256(metadata, metadata_hex, err) == 0 &&
+        put_identity(r, "benchmark.metadata.sha256", metadata_hex, err) == 0 &&
         put_identity(r, "benchmark.data.sha256", r->dataset.bench.data_sha256, err) == 0 &&
-        put_file_identity(r, "model.text.sha256", m->text_path, err) == 0 &&
-        put_file_identity(r, "model.mmproj.sha256", m->mmproj_path, err) == 0 &&
+        put_model_identity(r, "model.text.sha256", m->text_path, err) == 0 &&
+        put_model_identity(r, "model.mmproj.sha256", m->mmproj_path, err) == 0 &&
         put_identity(r, "model.template.sha256", template_hex, err) == 0 &&
         put_identity(r, "model.n_ctx", n_ctx, err) == 0 &&
-        put_identity(r, prompt_key, r->prompt.sha256, err) == 0 &&
+        put_identity(r, "prompt.sha256", r->prompt.sha256, err) == 0 &&
         put_identity(r, "llama.cpp.version", local_library_version(), err) == 0 &&
         store_put_info(r->store, "benchmark.name", r->dataset.bench.spec.name, err) == 0 &&
         store_put_info(r->store, "model.text.file", fs_basename(m->text_path), err) == 0 &&
@@ -91,7 +95,6 @@ static int put_facts(struct runner *r, struct err *err)
         ok = 0;
     }
     free(machine);
-    free(prompt_key);
     free(n_threads);
     free(n_ctx);
     free(metadata);
@@ -187,6 +190,11 @@ static int store_reply(struct runner *r, const struct worker_reply *reply, struc
         return -1;
     }
     r->n_new++;
+    if (reply->is_error && r->first_error[0] == '\0') {
+        snprintf(r->first_error, sizeof r->first_error, "%s", reply->answer.text);
+        text_make_printable(r->first_error);
+    }
+    r->n_deaths = reply->is_error ? r->n_deaths : -1;
     r->counts.n_answers += !reply->is_error;
     r->counts.n_errors += reply->is_error;
     char note[48] = "";
@@ -219,7 +227,10 @@ static int retry_alone(struct runner *r, struct err *err)
                 *err = death;
                 return -1;
             }
-            log_warn("trial %lld: %s", (long long)tasks[i].trial_id, death.msg);
+            if (r->n_deaths >= 0 && ++r->n_deaths == RUN_MAX_DEATHS) {
+                return err_set(err, ERR_MODEL, "%d trials in a row, and no answer: %s",
+                               RUN_MAX_DEATHS, death.msg);
+            }
             reply = (struct worker_reply){.trial_id = tasks[i].trial_id, .is_error = true};
             reply.answer.text = xstrdup(death.msg);
         }
@@ -315,11 +326,17 @@ int run_model(const struct run_params *p, struct run_summary *ret, struct err *e
     if (dataset_open(p->bench_dir, &r.dataset, err) == 0 &&
         prompt_load(p->prompt_path, &r.prompt, err) == 0 &&
         store_open(p->db_path, STORE_CREATE, &r.store, err) == 0) {
-        r.worker_params = (struct worker_params){&r.dataset, &r.prompt, p->model};
+        r.worker_params = (struct worker_params){&r.dataset, &r.prompt, p->model, p->timeout_s};
         if (prepare(&r, err) == 0) {
             ok = run_pending(&r, err);
-            *ret = (struct run_summary){r.counts.n_trials, r.counts.n_answers, r.counts.n_errors,
-                                        r.n_new, clock_s() - started};
+            *ret = (struct run_summary){
+                .n_trials = r.counts.n_trials,
+                .n_answers = r.counts.n_answers,
+                .n_errors = r.counts.n_errors,
+                .n_new = r.n_new,
+                .seconds = clock_s() - started,
+            };
+            memcpy(ret->first_error, r.first_error, sizeof ret->first_error);
         }
     }
     worker_stop(&r.worker);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cancel.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
 
@@ -101,6 +103,21 @@ static void run_child(const struct worker_params *p, int in, int out)
     _exit(0);
 }
 
+/*
+ * Wait until fd can be read; timeout_s 0: for ever. False at the deadline and at a cancel signal.
+ */
+static bool wait_readable(int fd, double timeout_s)
+{
+    double deadline = clock_s() + timeout_s;
+    while (!cancel_requested() && (timeout_s <= 0 || clock_s() < deadline)) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        if (poll(&p, 1, 500) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* 0, or -1 at the end of the pipe (the child is gone). *ret_text is the caller's. */
 static int receive_frame(int fd, struct frame *f, char **ret_text)
 {
@@ -170,7 +187,7 @@ int worker_start(struct worker *w, const struct worker_params *params, char **re
     *w = (struct worker){params, pid, in[1], out[0]};
     struct frame f;
     char *text = NULL;
-    if (receive_frame(w->from_child, &f, &text) != 0) {
+    if (!wait_readable(w->from_child, 0) || receive_frame(w->from_child, &f, &text) != 0) {
         if (cancel_requested()) {
             err_set(err, ERR_CANCELLED, "stopped by a signal; the same command goes on from here");
         } else {
@@ -199,11 +216,16 @@ int worker_receive(struct worker *w, struct worker_reply *ret, struct err *err)
 {
     struct frame f;
     char *text = NULL;
-    if (receive_frame(w->from_child, &f, &text) != 0) {
+    bool is_ready = wait_readable(w->from_child, w->params->timeout_s);
+    if (!is_ready || receive_frame(w->from_child, &f, &text) != 0) {
         if (cancel_requested()) {
             err_set(err, ERR_CANCELLED, "stopped by a signal; the same command goes on from here");
-        } else {
+        } else if (is_ready) {
             describe_death(w, NULL, err);
+        } else {
+            kill(w->pid, SIGKILL);
+            describe_death(w, NULL, err);
+            err_set(err, ERR_MODEL, "no answer within %.0f s", w->params->timeout_s);
         }
         return 1;
     }
@@ -219,10 +241,8 @@ int worker_receive(struct worker *w, struct worker_reply *ret, struct err *err)
 
 void worker_stop(struct worker *w)
 {
-    if (w->to_child > 0) {
+    if (w->params) {
         close(w->to_child);
-    }
-    if (w->from_child > 0) {
         close(w->from_child);
     }
     if (w->pid > 0) {

@@ -18,6 +18,7 @@ struct worker_params {
     const struct dataset *dataset;
     const struct prompt *prompt;
     struct local_params model;
+    double timeout_s; /* a task that takes longer counts as the child's death */
 };
 
 struct worker {

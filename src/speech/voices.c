@@ -7,6 +7,7 @@
 #include "audio/effects.h"
 #include "audio/level.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/yaml.h"
 #include "speech/tts.h"
 
@@ -69,6 +70,12 @@ void voice_set_release(struct voice_set *set)
     *set = (struct voice_set){0};
 }
 
+static int bad_id(struct yaml_node at, struct err *err)
+{
+    return yaml_fail(at, err, "an id here has lower-case letters, digits and hyphens, at most %d",
+                     VOICE_MAX_ID);
+}
+
 /* Each reader fills the next entry, and counts it even if it is bad, so that it is released. */
 static int read_voice(struct yaml_node at, struct voice_set *set, struct err *err)
 {
@@ -84,6 +91,9 @@ static int read_voice(struct yaml_node at, struct voice_set *set, struct err *er
                  : -1;
     v->gender = (enum voice_gender)gender;
     v->engine = xstrdup(tts_engines()[engine]);
+    if (ok == 0 && !text_is_id(v->id, VOICE_MAX_ID)) {
+        ok = bad_id(at, err);
+    }
     if (ok == 0 && voice_find(set, v->id)) {
         ok = yaml_fail(at, err, "voice \"%s\" is there twice", v->id);
     }
@@ -105,6 +115,9 @@ static int read_emotion(struct yaml_node at, struct voice_set *set, struct err *
                      yaml_get_num(at, "tremor_db", 0, 12, &e->tremor_db, err) == 0
                  ? 0
                  : -1;
+    if (ok == 0 && !text_is_id(e->id, VOICE_MAX_ID)) {
+        ok = bad_id(at, err);
+    }
     if (ok == 0 && emotion_find(set, e->id)) {
         ok = yaml_fail(at, err, "emotion \"%s\" is there twice", e->id);
     }
@@ -120,6 +133,9 @@ static int read_rate(struct yaml_node at, struct voice_set *set, struct err *err
                      yaml_get_num(at, "speed", 0.5, 2, &r->speed, err) == 0
                  ? 0
                  : -1;
+    if (ok == 0 && !text_is_id(r->id, VOICE_MAX_ID)) {
+        ok = bad_id(at, err);
+    }
     if (ok == 0 && rate_find(set, r->id)) {
         ok = yaml_fail(at, err, "rate \"%s\" is there twice", r->id);
     }

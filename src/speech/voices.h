@@ -11,6 +11,8 @@
 
 #define VOICE_LEVEL_DB (-26.0) /* active level of every rendered utterance, dBFS */
 
+#define VOICE_MAX_ID 24 /* bytes, of voices, emotions and rates */
+
 enum voice_gender { VOICE_FEMALE, VOICE_MALE };
 
 struct voice {

@@ -47,6 +47,7 @@ struct store {
     sqlite3 *db;
     sqlite3_stmt *statements[N_STATEMENTS];
     struct fs_lock lock; /* held by a writer */
+    bool is_run;         /* it was opened and found to be a run */
 };
 
 static int fail(struct store *s, struct err *err)
@@ -144,6 +145,7 @@ int store_open(const char *path, enum store_mode mode, struct store **ret, struc
         store_close(s, NULL);
         return -1;
     }
+    s->is_run = true;
     *ret = s;
     return 0;
 }
@@ -157,7 +159,10 @@ int store_close(struct store *s, struct err *err)
     for (int i = 0; i < N_STATEMENTS; i++) {
         sqlite3_finalize(s->statements[i]);
     }
-    if (s->db && s->lock.path) {
+    if (s->is_run && s->lock.path) {
+        if (!sqlite3_get_autocommit(s->db)) {
+            sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        }
         /* Another reader may hold the WAL: then it stays, and the next writer tries again. */
         sqlite3_busy_timeout(s->db, 100);
         int code = sqlite3_exec(s->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
@@ -205,6 +210,18 @@ static int run(struct store *s, enum statement which, struct err *err)
     return ok;
 }
 
+/* Text of a column; "" for NULL, which a run of ours does not hold there. */
+static const char *column(sqlite3_stmt *st, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(st, i);
+    return text ? text : "";
+}
+
+static const char *column_or_null(sqlite3_stmt *st, int i)
+{
+    return (const char *)sqlite3_column_text(st, i);
+}
+
 int store_put_info(struct store *s, const char *key, const char *value, struct err *err)
 {
     bind_text(s->statements[PUT_INFO], 1, key);
@@ -219,7 +236,7 @@ int store_get_info(struct store *s, const char *key, char **ret, struct err *err
     int code = sqlite3_step(st);
     int ok = 0;
     if (code == SQLITE_ROW) {
-        *ret = xstrdup((const char *)sqlite3_column_text(st, 0));
+        *ret = xstrdup(column(st, 0));
     } else if (code == SQLITE_DONE) {
         *ret = NULL;
     } else {
@@ -266,11 +283,6 @@ int store_count(struct store *s, struct store_counts *ret, struct err *err)
     }
     sqlite3_reset(st);
     return ok;
-}
-
-static const char *column(sqlite3_stmt *st, int i)
-{
-    return (const char *)sqlite3_column_text(st, i);
 }
 
 int store_next_pending(struct store *s, int64_t after_id, struct store_trial *ret, struct err *err)
@@ -354,9 +366,9 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
                        .snr_db = sqlite3_column_double(st, 15)},
             .has_response = has_response,
             .is_error = is_error,
-            .response = column(st, 17),
-            .finish = column(st, 18),
-            .verdict = column(st, 19),
+            .response = has_response ? column(st, 17) : NULL,
+            .finish = column_or_null(st, 18),
+            .verdict = column_or_null(st, 19),
         };
         if (fn(&row, user, err) != 0) {
             goto out;

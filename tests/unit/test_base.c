@@ -77,6 +77,8 @@ static void test_text(void **state)
     char fine[] = "Gr\xC3\xBC\xC3\x9F\x65 \xF0\x9F\x8E\xB5";
     text_make_printable(fine);
     assert_string_equal(fine, "Gr\xC3\xBC\xC3\x9F\x65 \xF0\x9F\x8E\xB5");
+    assert_true(text_is_id("a-1", 3) && !text_is_id("a-12", 3) && !text_is_id("", 3));
+    assert_true(!text_is_id("-a", 3) && !text_is_id("A", 3) && !text_is_id("a/b", 3));
     char *s = text_to_utf8("a\0b\xC0\xAF\xED\xA0\x80", 8);
     assert_string_equal(s, "a\xEF\xBF\xBD"
                            "b\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
@@ -160,6 +162,7 @@ static void test_yaml_errors(void **state)
         {"a: 1\na: 2\n", "t.yaml:2:1: duplicate key"},
         {"a: &x 1\nb: *x\n", "t.yaml:2:5: aliases are not read here"},
         {"", "t.yaml:1:1: no YAML document"},
+        {"# one\n---\na: 1\n--- # two\nb: 2\n", "t.yaml:4:1: a second document is not read here"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct yaml_doc doc = {0};
@@ -200,6 +203,11 @@ static void test_yaml(void **state)
     assert_int_equal(yaml_get_str(root, "none", &s, &err), -1);
     assert_string_equal(err.msg, "t.yaml:1:1: key \"none\" is missing");
     assert_int_equal(yaml_get_str(root, "list", &s, &err), -1);
+    struct yaml_doc empty = {0};
+    assert_int_equal(parse_yaml("a: 1\nbb: []\n", &empty, &err), 0);
+    yaml_fail(yaml_find(yaml_root(&empty), "bb"), &err, "here");
+    assert_string_equal(err.msg, "t.yaml:2:1: here");
+    yaml_release(&empty);
     assert_int_equal(yaml_check_keys(root, keys + 1, &err), -1);
     assert_string_equal(err.msg, "t.yaml:1:1: unknown key \"n\"");
     yaml_release(&doc);

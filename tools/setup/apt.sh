@@ -28,6 +28,5 @@ if [ "$(id -u)" -ne 0 ]; then
         exit 1
     }
 fi
-export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -qq >&2
-$sudo apt-get install -y -qq --no-install-recommends $missing >&2
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2

@@ -15,7 +15,10 @@ sed -n 's/^  - package: *//p' "$here/../../data/sounds.yaml" | while read -r pac
     work=$(mktemp -d "$cache/fetch.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     chmod 755 "$work"
-    (cd "$work" && apt-get download -qq "$package" >&2)
+    (cd "$work" && apt-get download -qq "$package" >&2) || {
+        echo "aor: fetching sounds: $package: apt-get download failed (are its lists there? apt-get update)" >&2
+        exit 1
+    }
     dpkg-deb -x "$work"/*.deb "$work/tree"
     mv "$work/tree" "$sounds/$package"
     rm -rf "$work"
