@@ -4,7 +4,6 @@
 #include "base/cancel.h"
 #include "base/fs.h"
 #include "base/log.h"
-#include "base/pool.h"
 #include "cmd.h"
 #include "run/runner.h"
 
@@ -67,7 +66,7 @@ static int run(int argc, char **argv)
     const char *chat_template = NULL;
     bool retry_errors = false;
     struct local_params local = local_default_params();
-    long n_threads = pool_default_workers();
+    long n_threads = local.n_threads;
     long n_ctx = local.n_ctx;
     long n_gpu_layers = local.n_gpu_layers;
     long timeout_s = 600;
@@ -83,7 +82,8 @@ static int run(int argc, char **argv)
          "a Jinja template instead of the model's", 0, 0},
         {0, "retry-errors", OPT_FLAG, &retry_errors, NULL,
          "try trials again that ended in an error", 0, 0},
-        {'t', "threads", OPT_INT, &n_threads, "N", "threads (default: all processors)", 1, 1024},
+        {'t', "threads", OPT_INT, &n_threads, "N", "threads, 0: by the model's size (default: 0)",
+         0, 1024},
         {0, "ctx", OPT_INT, &n_ctx, "N",
          "context in tokens (default: 4096, or the model's if less)", 16, 1 << 24},
         {0, "timeout", OPT_INT, &timeout_s, "S", "seconds an answer may take (default: 600)", 1,

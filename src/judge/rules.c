@@ -47,14 +47,11 @@ struct tally {
 static char *make_id(const char *path, const struct buf *text)
 {
     char sha[SHA256_HEX_SIZE];
-    struct buf all = {0};
-    buf_addf(&all, "%d\n", JUDGE_VERSION);
-    buf_add(&all, text->data, text->len);
-    sha256_hex(all.data, all.len, sha);
-    buf_release(&all);
+    sha256_hex(text->data, text->len, sha);
     const char *name = fs_basename(path);
     const char *dot = strrchr(name, '.');
-    return xasprintf("%.*s@%.8s", (int)(dot ? (size_t)(dot - name) : strlen(name)), name, sha);
+    return xasprintf("%.*s-v%d@%.8s", (int)(dot ? (size_t)(dot - name) : strlen(name)), name,
+                     JUDGE_VERSION, sha);
 }
 
 int rule_judge_load(const char *path, struct rule_judge **ret, struct err *err)

@@ -29,8 +29,10 @@ int rule_judge_load(const char *path, struct rule_judge **ret, struct err *err);
 
 void rule_judge_free(struct rule_judge *j);
 
-/* "rules-en@0123abcd": the file's name and the start of a SHA-256 over it and
- * the version of this code's decisions. Borrowed from j. */
+/*
+ * "rules-en-v1@0123abcd": the file's name, the version of this code's decisions and the start of
+ * the file's SHA-256. Borrowed from j.
+ */
 const char *rule_judge_id(const struct rule_judge *j);
 
 /*

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/text.h"
 #include "model/chat.h"
 
@@ -42,7 +43,7 @@ static int fail_with_log(struct err *err, const char *path, const char *what)
 
 struct local_params local_default_params(void)
 {
-    return (struct local_params){.n_threads = 2, .n_ctx = 4096, .n_gpu_layers = -1};
+    return (struct local_params){.n_ctx = 4096, .n_gpu_layers = -1};
 }
 
 const char *local_library_version(void)
@@ -82,12 +83,21 @@ int local_check_file(const char *path, struct err *err)
     return 0;
 }
 
-static int open_audio(struct local_model *m, const struct local_params *p, struct err *err)
+static int choose_threads(const struct llama_model *model, int wanted)
+{
+    if (wanted > 0) {
+        return wanted;
+    }
+    return llama_model_n_params(model) < LOCAL_SMALL_MODEL ? 1 : pool_default_workers();
+}
+
+static int open_audio(struct local_model *m, const struct local_params *p, int n_threads,
+                      struct err *err)
 {
     struct mtmd_context_params mp = mtmd_context_params_default();
     mp.use_gpu = p->n_gpu_layers != 0;
     mp.print_timings = false;
-    mp.n_threads = p->n_threads;
+    mp.n_threads = n_threads;
     mp.warmup = false;
     first_error[0] = '\0';
     m->audio = mtmd_init_from_file(p->mmproj_path, m->text, mp);
@@ -127,15 +137,16 @@ int local_open(const struct local_params *p, struct local_model **ret, struct er
     int n_ctx_train = llama_model_n_ctx_train(m->text);
     struct llama_context_params cp = llama_context_default_params();
     cp.n_ctx = (uint32_t)(p->n_ctx < n_ctx_train ? p->n_ctx : n_ctx_train);
-    cp.n_threads = p->n_threads;
-    cp.n_threads_batch = p->n_threads;
+    int n_threads = choose_threads(m->text, p->n_threads);
+    cp.n_threads = n_threads;
+    cp.n_threads_batch = n_threads;
     first_error[0] = '\0';
     m->context = llama_init_from_model(m->text, cp);
     if (!m->context) {
         fail_with_log(err, p->text_path, "gives no context");
         goto out;
     }
-    if (p->mmproj_path && open_audio(m, p, err) != 0) {
+    if (p->mmproj_path && open_audio(m, p, n_threads, err) != 0) {
         goto out;
     }
     if (chat_template_open(m->text, p->chat_template, &m->chat, err) != 0) {

@@ -13,13 +13,19 @@
 #include "audio/audio.h"
 #include "base/err.h"
 
+/*
+ * Threads wait for each other at every tensor of a graph; in a smaller model that costs more than
+ * it gives, and much more when the machine has other work.
+ */
+#define LOCAL_SMALL_MODEL 100000000
+
 struct local_params {
     const char *text_path;     /* GGUF of the language model */
     const char *mmproj_path;   /* GGUF of the audio encoder; NULL: text only */
     const char *chat_template; /* text of a Jinja template that replaces the model's; NULL */
-    int n_threads;
-    int n_ctx;        /* tokens; at most the model's own */
-    int n_gpu_layers; /* -1: all that fit */
+    int n_threads;             /* 0: one below LOCAL_SMALL_MODEL parameters, else all processors */
+    int n_ctx;                 /* tokens; at most the model's own */
+    int n_gpu_layers;          /* -1: all that fit */
 };
 
 struct local_params local_default_params(void);

@@ -40,6 +40,9 @@ fails "a chat template that does not parse" 1 'chat template' "$AOR" run "$BENCH
 printf '{{ raise_exception("no") }}' >template.jinja
 fails "a chat template that refuses" 1 'chat template' "$AOR" run "$BENCH" --chat-template template.jinja -o t.db
 
+cp "$SOURCE/tests/data/no-system.yaml" other-prompt.yaml
+fails "another prompt in the same run file" 2 'another prompt' "$AOR" run "$BENCH" -c speech -o m.db -p other-prompt.yaml
+
 # YAML: line and column
 data() {
     rm -rf data
@@ -67,6 +70,18 @@ fails "an id that is there twice" 1 'work.yaml:[0-9]+:[0-9]+: id work-001 is the
 fails "a data folder without scenarios" 1 'scenarios: No such file' "$AOR" build -d "$T" -s "$SOURCE/data/spec.yaml" -o b
 fails "sounds that were not fetched" 1 'sounds.sh fetches' "$AOR" build -s "$SOURCE/tests/data/small.yaml" --sounds nowhere -o b
 
+mkdir full && echo mine >full/README.md
+fails "a folder with other files" 2 'neither empty nor a benchmark' "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o full
+mine() { [ "$(cat full/README.md)" = mine ] && [ "$(find full | wc -l)" -eq 2 ]; }
+ok "and they stay" mine
+fails "a folder without a name" 2 'no name' "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o ""
+closed() {
+    rm -rf closed
+    ("$AOR" build -s "$SOURCE/tests/data/small.yaml" -o closed >&- 2>&-)
+    "$AOR" check closed
+}
+ok "closed standard streams do not end in the benchmark" closed
+
 # A damaged benchmark
 cp -r "$BENCH" damaged
 sample=$(jq -r .file_name damaged/metadata.jsonl | head -n 1)
@@ -92,6 +107,15 @@ echo "not a database, but long enough to be looked at as one" >bad.db
 fails "a file that is no database" 1 'bad.db: file is not a database' "$AOR" stats bad.db
 sql empty.db 'create table t (x)'
 fails "a database that is no run" 1 'not a run of aor' "$AOR" run "$BENCH" -o empty.db
+sql wal.db 'pragma journal_mode = wal; create table t (x)' >/dev/null
+before=$(sha256sum <wal.db)
+fails "another program's database" 1 'not a run of aor' "$AOR" judge wal.db
+untouched() { [ "$(sha256sum <wal.db)" = "$before" ]; }
+ok "it stays as it was" untouched
+cp m.db nulls.db && sql nulls.db 'drop table sample; create table sample (id text primary key, kind, scenario, category, text,
+    alone, gender, emotion, rate, voice, engine, scene, snr_db) without rowid; insert into sample (id) select distinct sample from trial'
+nulls() { "$AOR" judge nulls.db && "$AOR" stats nulls.db >/dev/null; }
+ok "a run file with holes" nulls
 fails "a run without verdicts" 2 'run aor judge' "$AOR" stats m.db
 cp m.db newer.db && sql newer.db 'pragma user_version = 99'
 fails "a newer schema" 1 'schema version 99' "$AOR" judge newer.db
@@ -129,6 +153,16 @@ killed_model() {
     [ $n -ge 3 ] && [ "$(sql child.db 'select count(*), count(distinct trial), sum(is_error) from response')" = "76|76|0" ]
 }
 ok "a model process that is killed again and again costs no trial" killed_model
+stalled() {
+    "$AOR" run "$BENCH" -c speech -o stalled.db --timeout 1 2>stalled.err &
+    pid=$!
+    sleep 0.4
+    pkill -STOP -P "$pid"
+    wait "$pid"
+    cat stalled.err
+    [ "$(sql stalled.db 'select count(*), count(distinct trial) from response')" = "38|38" ]
+}
+ok "a model that stalls is ended and started again" stalled
 ok "SIGTERM: exit code 4, and the same command goes on" cancelled
 
 # A full and a read-only disk

@@ -54,4 +54,16 @@ build_killed() {
         [ -z "$(find b -name '*.tmp' -o -name '.build.*')" ]
 }
 ok "a build killed four times ends as an undisturbed one" build_killed
+rebuilt() {
+    sed 's/seed: 7/seed: 8/' "$SOURCE/tests/data/small.yaml" >eight.yaml
+    "$AOR" build -s eight.yaml -o b -j 1 2>/dev/null &
+    pid=$!
+    sleep 0.7
+    kill -9 $pid
+    wait $pid 2>/dev/null
+    "$AOR" run b -o unfinished.db
+    [ "$?" -eq 1 ] && "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o b && "$AOR" check b &&
+        cmp b/metadata.jsonl "$BENCH/metadata.jsonl"
+}
+ok "an unfinished rebuild is not run, and going back to the old spec makes the old samples" rebuilt
 finish

@@ -217,7 +217,7 @@ static void test_id(void **state)
     struct rule_judge *j = load();
     char sha[SHA256_HEX_SIZE];
     assert_int_equal(fs_sha256(RULES, sha, NULL), 0);
-    char *expected = xasprintf("rules-en@%.8s", sha);
+    char *expected = xasprintf("rules-en-v1@%.8s", sha);
     assert_string_equal(rule_judge_id(j), expected);
     free(expected);
     rule_judge_free(j);

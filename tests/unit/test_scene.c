@@ -358,7 +358,7 @@ static void test_bad_recipes(void **state)
         {SCENE(NOISE, "\n      - clip: ding\n        every_s: [0, 1]\n        gain_db: [0, 0]\n"),
          "scenes.yaml:10:19: 0 is not within 0.02..600"},
         {SCENE(NOISE, "\n      - clip: []\n        every_s: [1, 1]\n        gain_db: [0, 0]\n"),
-         "scenes.yaml: a list without clips"},
+         "scenes.yaml:9:9: a list without clips"},
         {SCENE(NOISE, "\n      - tone: {hz: 980, ms: 120, harmonics: 2}\n        every_s: [1, 1]\n"
                       "        gain_db: [0, 0]\n        max_s: 1\n"),
          "scenes.yaml:9:9: \"max_s\" is for clips"},
