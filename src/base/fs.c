@@ -139,7 +139,7 @@ bool fs_is_empty_dir(const char *path)
         return false;
     }
     int n = 0;
-    for (struct dirent *entry; n <= 2 && (entry = readdir(d));) {
+    while (n <= 2 && readdir(d)) {
         n++; /* "." and ".." are always there */
     }
     closedir(d);
