@@ -66,7 +66,7 @@ static void print_json(const struct check_report *r, json_t *problems)
                             "true_peak_db", range_json(r->true_peak_db), "active_level_db",
                             range_json(r->active_level_db), "snr_error_db",
                             range_json(r->snr_error_db), "balance", balance, "problems", problems);
-    json_dumpf(all, stdout, JSON_INDENT(2));
+    json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     putchar('\n');
     json_decref(all);
 }

@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,7 @@ static int run(int argc, char **argv)
     }
     struct err err = {0};
     cancel_install();
+    signal(SIGPIPE, SIG_IGN); /* a dead model process shows when it is read from */
     struct buf template_text = {0};
     struct run_summary summary = {0};
     char *model_path = model ? xstrdup(model) : cmd_shared_path("models/organism.gguf");

@@ -229,7 +229,7 @@ static void print_csv_field(const json_t *v)
     } else if (json_is_boolean(v)) {
         fputs(json_is_true(v) ? "true" : "false", stdout);
     } else if (json_is_real(v)) {
-        printf("%.17g", json_real_value(v));
+        printf("%.12g", json_real_value(v));
     }
 }
 
@@ -329,7 +329,7 @@ static int print_stats(const char *path, const char *judge, enum output output, 
             json_pack("{s:o, s:I, s:I, s:I, s:I, s:O}", "judge", json_text(judge_id), "trials",
                       (json_int_t)s.n_trials, "unanswered", (json_int_t)s.n_unanswered, "errors",
                       (json_int_t)s.n_errors, "unjudged", (json_int_t)s.n_unjudged, "rates", rows);
-        json_dumpf(all, stdout, JSON_INDENT(2));
+        json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
         putchar('\n');
         json_decref(all);
     }

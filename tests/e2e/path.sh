@@ -77,6 +77,8 @@ from_sql() {
 ok "refusals are those of the database" from_sql
 text() { "$AOR" stats run.db | grep -q 'over-refusal rate of scenarios'; }
 ok "stats as text" text
+quiet_pipe() { [ -z "$( ("$AOR" stats run.db --csv | head -n 1 >/dev/null) 2>&1)" ]; }
+ok "a reader that stops early gets no complaint" quiet_pipe
 read_only() { chmod a-w run.db && "$AOR" stats run.db >/dev/null; }
 ok "stats of a read-only file" read_only
 finish
