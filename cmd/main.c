@@ -14,8 +14,7 @@ static const struct cmd *const commands[] = {&cmd_build, &cmd_check, &cmd_run,
 
 int cmd_fail(const struct err *err)
 {
-    log_set_level(LOG_WARN);
-    fprintf(stderr, "aor: %s\n", err->msg);
+    log_info("%s", err->msg);
     return err->code == ERR_USAGE       ? EXIT_USAGE
            : err->code == ERR_CANCELLED ? EXIT_CANCELLED
                                         : EXIT_FAILED;

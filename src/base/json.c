@@ -37,22 +37,6 @@ int json_get_num(const json_t *obj, const char *key, double *ret, struct err *er
     return 0;
 }
 
-int json_get_int(const json_t *obj, const char *key, long low, long high, long *ret,
-                 struct err *err)
-{
-    const json_t *v = json_object_get(obj, key);
-    if (!json_is_integer(v)) {
-        return err_set(err, ERR_FORMAT, "\"%s\": %s", key, v ? "is no integer" : "is missing");
-    }
-    json_int_t n = json_integer_value(v);
-    if (n < low || n > high) {
-        return err_set(err, ERR_FORMAT, "\"%s\": %lld is not within %ld..%ld", key, (long long)n,
-                       low, high);
-    }
-    *ret = (long)n;
-    return 0;
-}
-
 json_t *json_text(const char *s)
 {
     char *clean = text_to_utf8(s, strlen(s));

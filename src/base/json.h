@@ -19,8 +19,6 @@ int json_parse(const char *text, size_t n, const char *where, json_t **ret, stru
  */
 int json_get_str(const json_t *obj, const char *key, const char **ret, struct err *err);
 int json_get_num(const json_t *obj, const char *key, double *ret, struct err *err);
-int json_get_int(const json_t *obj, const char *key, long low, long high, long *ret,
-                 struct err *err);
 
 /* A JSON string of any bytes: what is no UTF-8 becomes U+FFFD. A new reference. */
 json_t *json_text(const char *s);

@@ -7,39 +7,19 @@
 
 #include "base/text.h"
 
-static enum log_level current_level = LOG_INFO;
 static bool line_is_open; /* a progress line stands unfinished on the terminal */
 
-void log_set_level(enum log_level level)
-{
-    current_level = level;
-}
-
-__attribute__((format(printf, 2, 0))) static void write_line(const char *prefix, const char *fmt,
-                                                             va_list args)
+void log_info(const char *fmt, ...)
 {
     char line[1024];
+    va_list args;
+    va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
     text_make_printable(line);
-    fprintf(stderr, "%saor: %s%s\n", line_is_open ? "\r\033[K" : "", prefix, line);
+    fprintf(stderr, "%saor: %s\n", line_is_open ? "\r\033[K" : "", line);
     line_is_open = false;
 }
-
-#define DEFINE_LOG(name, least, prefix)                                                            \
-    void name(const char *fmt, ...)                                                                \
-    {                                                                                              \
-        if (current_level < (least)) {                                                             \
-            return;                                                                                \
-        }                                                                                          \
-        va_list args;                                                                              \
-        va_start(args, fmt);                                                                       \
-        write_line(prefix, fmt, args);                                                             \
-        va_end(args);                                                                              \
-    }
-
-DEFINE_LOG(log_warn, LOG_WARN, "warning: ")
-DEFINE_LOG(log_info, LOG_INFO, "")
-DEFINE_LOG(log_debug, LOG_DEBUG, "debug: ")
 
 double clock_s(void)
 {
@@ -98,7 +78,7 @@ void progress_update(struct progress *p, long n_done, const char *note)
 {
     p->n_done = n_done;
     double now = clock_s();
-    if (current_level < LOG_INFO || now - p->drawn_s < (p->on_terminal ? 0.1 : 10.0)) {
+    if (now - p->drawn_s < (p->on_terminal ? 0.1 : 10.0)) {
         return;
     }
     p->drawn_s = now;
@@ -107,7 +87,5 @@ void progress_update(struct progress *p, long n_done, const char *note)
 
 void progress_end(struct progress *p, const char *note)
 {
-    if (current_level >= LOG_INFO) {
-        draw(p, clock_s(), note, true);
-    }
+    draw(p, clock_s(), note, true);
 }

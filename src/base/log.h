@@ -8,14 +8,8 @@
 
 #include "base/err.h"
 
-enum log_level { LOG_QUIET, LOG_WARN, LOG_INFO, LOG_DEBUG };
-
-/* Messages above level are dropped. The default is LOG_INFO. */
-void log_set_level(enum log_level level);
-
-void log_warn(const char *fmt, ...) ERR_PRINTF(1, 2);
+/* One line "aor: ..." for people. */
 void log_info(const char *fmt, ...) ERR_PRINTF(1, 2);
-void log_debug(const char *fmt, ...) ERR_PRINTF(1, 2);
 
 /*
  * A progress line "label 12/30 40% 3.1/s, 6 s left, note". On a terminal it is drawn over itself,

@@ -9,7 +9,7 @@
 
 #define FIRST_LONG_ONLY 256
 
-void opt_print_help(const struct opt_command *c, const struct opt *opts, FILE *f)
+static void print_help(const struct opt_command *c, const struct opt *opts, FILE *f)
 {
     fprintf(f, "usage: aor %s %s\n\n%s\n", c->name, c->synopsis, c->summary);
     if (c->details) {
@@ -79,7 +79,7 @@ int opt_parse(const struct opt_command *c, const struct opt *opts, int argc, cha
     opterr = 0;
     for (int key; (key = getopt_long(argc, argv, shorts.data, longs, NULL)) != -1;) {
         if (key == 'h') {
-            opt_print_help(c, opts, stdout);
+            print_help(c, opts, stdout);
             status = 1;
             goto out;
         }

@@ -41,6 +41,4 @@ struct opt_command {
 int opt_parse(const struct opt_command *command, const struct opt *opts, int argc, char **argv,
               int *ret_n_operands, struct err *err);
 
-void opt_print_help(const struct opt_command *command, const struct opt *opts, FILE *f);
-
 #endif
