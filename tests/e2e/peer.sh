@@ -11,14 +11,27 @@ value() { sed -n "s/^$2: *\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "$1"; }
 trim() { sed -e '/./,$!d' | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'; }
 answer() { sql "$1" "select r.text from response r join trial t on t.id = r.trial where t.sample = '$2'" | trim; }
 
+# llama-mtmd-cli prints through a thread of its own and now and then loses the end (one answer in
+# some forty here): what is only the beginning of our answer is asked for again.
+is_cut_off() {
+    n_theirs=$(tr -d '\n' <theirs | wc -c)
+    [ "$n_theirs" -lt "$(tr -d '\n' <ours | wc -c)" ] && cmp -s -n "$n_theirs" ours theirs
+}
+
 # compare WHO RUN.db: ask_WHO prints the peer's answer for sample $1.
 compare() {
     n_equal=0
     n_all=0
     while read -r sample; do
         n_all=$((n_all + 1))
-        "ask_$1" "$sample" | trim >theirs
         answer "$2" "$sample" >ours
+        tries=0
+        "ask_$1" "$sample" | trim >theirs
+        while is_cut_off && [ $tries -lt 5 ]; do
+            echo "# asked again: $sample"
+            tries=$((tries + 1))
+            "ask_$1" "$sample" | trim >theirs
+        done
         if [ -s theirs ] && cmp -s ours theirs; then
             n_equal=$((n_equal + 1))
         else
