@@ -27,7 +27,7 @@ compare() {
         answer "$2" "$sample" >ours
         tries=0
         "ask_$1" "$sample" | trim >theirs
-        while is_cut_off && [ $tries -lt 5 ]; do
+        while is_cut_off && [ $tries -lt 10 ]; do
             echo "# asked again: $sample"
             tries=$((tries + 1))
             "ask_$1" "$sample" | trim >theirs
