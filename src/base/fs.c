@@ -44,17 +44,33 @@ out:
     return ok;
 }
 
-static int write_all(int fd, const char *data, size_t n)
+int fs_read_all(int fd, void *data, size_t n)
 {
-    while (n > 0) {
-        ssize_t done = write(fd, data, n);
+    for (char *p = data; n > 0;) {
+        ssize_t got = read(fd, p, n);
+        if (got < 0 && errno == EINTR && !cancel_requested()) {
+            continue;
+        }
+        if (got <= 0) {
+            return -1;
+        }
+        p += got;
+        n -= (size_t)got;
+    }
+    return 0;
+}
+
+int fs_write_all(int fd, const void *data, size_t n)
+{
+    for (const char *p = data; n > 0;) {
+        ssize_t done = write(fd, p, n);
         if (done < 0 && errno == EINTR) {
             continue;
         }
         if (done < 0) {
             return -1;
         }
-        data += done;
+        p += done;
         n -= (size_t)done;
     }
     return 0;
@@ -69,7 +85,7 @@ int fs_write(const char *path, const void *data, size_t n, struct err *err)
         err_errno(err, "%s", path);
         goto out;
     }
-    bool wrote = write_all(fd, data, n) == 0 && fsync(fd) == 0;
+    bool wrote = fs_write_all(fd, data, n) == 0 && fsync(fd) == 0;
     if (!wrote) {
         err_errno(err, "%s", path);
     }

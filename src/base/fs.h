@@ -16,6 +16,13 @@
 /* Read the whole file, at most max_size bytes (more is an error). *ret is NUL-terminated. */
 int fs_read(const char *path, size_t max_size, struct buf *ret, struct err *err);
 
+/*
+ * Read or write exactly n bytes of a descriptor, through signals. 0, or -1 with errno set at an
+ * error; fs_read_all also at the end of the file and when a cancel signal came.
+ */
+int fs_read_all(int fd, void *data, size_t n);
+int fs_write_all(int fd, const void *data, size_t n);
+
 /* Write to a temporary file beside path, fsync, and rename over path. */
 int fs_write(const char *path, const void *data, size_t n, struct err *err);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cancel.h"
+#include "base/fs.h"
 #include "base/mem.h"
 
 struct message {
@@ -25,38 +26,6 @@ int pool_default_workers(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-int pool_read_all(int fd, void *data, size_t n)
-{
-    for (char *p = data; n > 0;) {
-        ssize_t got = read(fd, p, n);
-        if (got < 0 && errno == EINTR && !cancel_requested()) {
-            continue;
-        }
-        if (got <= 0) {
-            return -1;
-        }
-        p += got;
-        n -= (size_t)got;
-    }
-    return 0;
-}
-
-int pool_write_all(int fd, const void *data, size_t n)
-{
-    for (const char *p = data; n > 0;) {
-        ssize_t done = write(fd, p, n);
-        if (done < 0 && errno == EINTR) {
-            continue;
-        }
-        if (done < 0) {
-            return -1;
-        }
-        p += done;
-        n -= (size_t)done;
-    }
-    return 0;
-}
-
 static void work(const struct pool *p, atomic_size_t *next, int fd)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -67,7 +36,7 @@ static void work(const struct pool *p, atomic_size_t *next, int fd)
         memset(&m, 0, sizeof m);
         m.index = i;
         p->task(i, state, m.result);
-        if (pool_write_all(fd, &m, offsetof(struct message, result) + p->result_size) != 0) {
+        if (fs_write_all(fd, &m, offsetof(struct message, result) + p->result_size) != 0) {
             break;
         }
     }
@@ -119,7 +88,7 @@ int pool_run(const struct pool *p, struct err *err)
     bool failed = n_started < p->n_workers;
     while (!failed && n_results < p->n_tasks && !cancel_requested()) {
         struct message m = {0};
-        if (pool_read_all(fds[0], &m, offsetof(struct message, result) + p->result_size) != 0) {
+        if (fs_read_all(fds[0], &m, offsetof(struct message, result) + p->result_size) != 0) {
             break;
         }
         n_results++;

@@ -38,8 +38,4 @@ int pool_run(const struct pool *p, struct err *err);
 /* Processors of this machine that this process may use. */
 int pool_default_workers(void);
 
-/* read and write all n bytes through signals; 0, or -1 at an error or the end of the file. */
-int pool_read_all(int fd, void *data, size_t n);
-int pool_write_all(int fd, const void *data, size_t n);
-
 #endif

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/cancel.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/pool.h"
 
 enum frame_kind {
     FRAME_READY,  /* text: the model's description */
@@ -39,7 +39,7 @@ static void send_frame(int fd, struct frame f, const char *text)
 {
     size_t n = strlen(text);
     f.text_len = (uint32_t)(n < MAX_TEXT ? n : MAX_TEXT);
-    if (pool_write_all(fd, &f, sizeof f) != 0 || pool_write_all(fd, text, f.text_len) != 0) {
+    if (fs_write_all(fd, &f, sizeof f) != 0 || fs_write_all(fd, text, f.text_len) != 0) {
         _exit(1); /* the parent is gone */
     }
 }
@@ -88,7 +88,7 @@ static void run_child(const struct worker_params *p, int in, int out)
     }
     send_frame(out, (struct frame){.kind = FRAME_READY}, local_description(model));
     struct renderer renderer = renderer_init(&p->dataset->bench, p->dataset->stems_dir, NULL);
-    for (struct worker_task task; pool_read_all(in, &task, sizeof task) == 0;) {
+    for (struct worker_task task; fs_read_all(in, &task, sizeof task) == 0;) {
         struct frame f = {.kind = FRAME_ANSWER, .trial_id = task.trial_id};
         if (answer_task(p, model, &renderer, &task, &f.answer, &err) == 0) {
             send_frame(out, f, f.answer.text);
@@ -121,11 +121,11 @@ static bool wait_readable(int fd, double timeout_s)
 /* 0, or -1 at the end of the pipe (the child is gone). *ret_text is the caller's. */
 static int receive_frame(int fd, struct frame *f, char **ret_text)
 {
-    if (pool_read_all(fd, f, sizeof *f) != 0 || f->text_len > MAX_TEXT) {
+    if (fs_read_all(fd, f, sizeof *f) != 0 || f->text_len > MAX_TEXT) {
         return -1;
     }
     char *text = xmalloc((size_t)f->text_len + 1);
-    if (pool_read_all(fd, text, f->text_len) != 0) {
+    if (fs_read_all(fd, text, f->text_len) != 0) {
         free(text);
         return -1;
     }
@@ -209,7 +209,7 @@ int worker_start(struct worker *w, const struct worker_params *params, char **re
 
 int worker_send(struct worker *w, const struct worker_task *task)
 {
-    return pool_write_all(w->to_child, task, sizeof *task);
+    return fs_write_all(w->to_child, task, sizeof *task);
 }
 
 int worker_receive(struct worker *w, struct worker_reply *ret, struct err *err)

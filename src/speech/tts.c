@@ -59,23 +59,6 @@ struct reply {
     struct err err;
 };
 
-static bool write_all(int fd, const void *data, size_t n)
-{
-    const char *p = data;
-    while (n > 0) {
-        ssize_t done = write(fd, p, n);
-        if (done < 0 && errno == EINTR) {
-            continue;
-        }
-        if (done < 0) {
-            return false;
-        }
-        p += done;
-        n -= (size_t)done;
-    }
-    return true;
-}
-
 static _Noreturn void run_child(int engine, const struct tts_request *request, int fd, pid_t parent)
 {
     cancel_uninstall();
@@ -90,8 +73,8 @@ static _Noreturn void run_child(int engine, const struct tts_request *request, i
         reply.rate = a.rate;
         reply.n_frames = a.n_frames;
     }
-    bool sent =
-        write_all(fd, &reply, sizeof reply) && write_all(fd, a.pcm, a.n_frames * sizeof *a.pcm);
+    bool sent = fs_write_all(fd, &reply, sizeof reply) == 0 &&
+                fs_write_all(fd, a.pcm, a.n_frames * sizeof *a.pcm) == 0;
     _exit(sent ? 0 : 1);
 }
 
