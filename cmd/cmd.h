@@ -38,6 +38,13 @@ int cmd_fail(const struct err *err);
 int cmd_parse(const struct opt_command *command, const struct opt *opts, int argc, char **argv,
               int min_operands, int max_operands, int *ret_n_operands);
 
+/* The parts of a list with commas (NULL: none), empty ones left out; the caller's. */
+void cmd_split(const char *list, char ***ret_parts, size_t *ret_n);
+void cmd_free_list(char **parts, size_t n);
+
+/* "2/4" gives 2 and 4; NULL gives 0 and 0. Anything else is a usage error. */
+int cmd_parse_shard(const char *text, int *ret_shard, int *ret_n_shards, struct err *err);
+
 /*
  * A file that comes with aor, such as "data/spec.yaml": beside the installed program
  * (<prefix>/share/aor) or in the source tree. The caller's.

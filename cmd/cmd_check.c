@@ -1,4 +1,4 @@
-#include <inttypes.h>
+#include <string.h>
 
 #include "base/cancel.h"
 #include "base/json.h"
@@ -27,6 +27,65 @@ static void print_range(const char *name, struct check_range r, const char *unit
     printf("  %-22s %8.2f to %8.2f %s\n", name, r.min, r.max, unit);
 }
 
+static void print_prosody(const struct check_report *r)
+{
+    printf("\nSpeech before the mix, means:\n  %-22s %7s %8s %12s %12s %12s\n", "", "samples",
+           "F0 Hz", "F0 range st", "syllables/s", "level dBFS");
+    for (size_t i = 0; i < r->n_cells; i++) {
+        const struct check_cell *c = &r->cells[i];
+        if (i == 0 || strcmp(c->factor, r->cells[i - 1].factor) != 0) {
+            printf("  by %s\n", c->factor);
+        }
+        printf("    %-20s %7zu %8.1f %12.2f %12.2f %12.2f\n", c->level, c->n_samples, c->f0_hz,
+               c->f0_range_st, c->syllables_per_s, c->active_level_db);
+    }
+}
+
+static void print_balance(const struct check_report *r)
+{
+    printf("\nBalance, samples a level:\n  %-26s", "");
+    for (int k = 0; k < ITEM_N_KINDS; k++) {
+        printf(" %20ss", item_kind_names[k]);
+    }
+    putchar('\n');
+    for (int f = 0; f < BALANCE_N_FACTORS; f++) {
+        printf("  %-26s", r->balance[0][f].factor);
+        for (int k = 0; k < ITEM_N_KINDS; k++) {
+            const struct balance *b = &r->balance[k][f];
+            char text[64];
+            snprintf(text, sizeof text, "%zu x %zu..%zu", b->n_levels, b->min, b->max);
+            printf(" %21s", b->n_levels > 0 ? text : "-");
+        }
+        putchar('\n');
+    }
+}
+
+static void print_content(const struct content *c)
+{
+    size_t n_scenarios = c->n_alone[0] + c->n_alone[1] + c->n_alone[2];
+    printf("\nTexts:\n");
+    for (int k = 0; k < ITEM_N_KINDS; k++) {
+        printf("  %-10ss %4zu dev %4zu test\n", item_kind_names[k], c->n_items[k][SPLIT_DEV],
+               c->n_items[k][SPLIT_TEST]);
+    }
+    printf("  scenarios alone: %zu benign, %zu ambiguous, %zu alarming; %zu controversial\n",
+           c->n_alone[ALONE_BENIGN], c->n_alone[ALONE_AMBIGUOUS], c->n_alone[ALONE_ALARMING],
+           c->n_controversial);
+    printf("  scenarios end in: %zu question marks, %zu exclamation marks, %zu full stops\n",
+           c->n_questions, c->n_exclamations, n_scenarios - c->n_questions - c->n_exclamations);
+    printf("  %zu to %zu words a text\n", c->min_words, c->max_words);
+    printf("  %zu alarming words; the most frequent, \"%s\", in %.1f%% of the scenarios\n",
+           c->n_alarming, c->top_word, 100 * c->top_word_share);
+    printf("  alarming words of the test split that dev lacks: %s\n",
+           c->test_only_word[0] ? c->test_only_word : "none");
+    printf("  the most frequent opening, \"%s\", in %.1f%%\n", c->top_opening,
+           100 * c->top_opening_share);
+    if (c->closest[0]) {
+        printf("  the closest two texts share %.0f%% of their word pairs: %s, %s\n",
+               100 * c->max_similarity, c->closest[0]->id, c->closest[1]->id);
+    }
+}
+
 static void print_text(const struct check_report *r)
 {
     printf("%zu samples, %.1f min of audio\n\nMeasured on the files:\n", r->n_samples,
@@ -36,11 +95,9 @@ static void print_text(const struct check_report *r)
     print_range("true peak", r->true_peak_db, "dBTP");
     print_range("active speech level", r->active_level_db, "dBFS");
     print_range("SNR, achieved - wanted", r->snr_error_db, "dB");
-    printf("\nBalance of the scenarios (samples a level):\n");
-    for (int f = 0; f < CHECK_N_FACTORS; f++) {
-        const struct check_balance *b = &r->balance[f];
-        printf("  %-24s %3zu levels, %zu to %zu\n", b->factor, b->n_levels, b->min, b->max);
-    }
+    print_prosody(r);
+    print_balance(r);
+    print_content(&r->content);
     printf("\n%zu samples clip, %zu have a problem: %s\n", r->n_clipped, r->n_bad,
            r->n_bad == 0 ? "all good" : "see above");
 }
@@ -50,22 +107,76 @@ static json_t *range_json(struct check_range r)
     return json_pack("{s:o, s:o}", "min", json_number(r.min), "max", json_number(r.max));
 }
 
+static json_t *count(size_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static json_t *balance_json(const struct check_report *r)
+{
+    json_t *all = json_object();
+    for (int k = 0; k < ITEM_N_KINDS; k++) {
+        json_t *list = json_array();
+        for (int f = 0; f < BALANCE_N_FACTORS; f++) {
+            const struct balance *b = &r->balance[k][f];
+            json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "factor", b->factor,
+                                                  "levels", count(b->n_levels), "min",
+                                                  count(b->min), "max", count(b->max)));
+        }
+        json_object_set_new(all, item_kind_names[k], list);
+    }
+    return all;
+}
+
+static json_t *cells_json(const struct check_report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->n_cells; i++) {
+        const struct check_cell *c = &r->cells[i];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "factor",
+                                              c->factor, "level", c->level, "samples",
+                                              count(c->n_samples), "f0_hz", json_number(c->f0_hz),
+                                              "f0_range_st", json_number(c->f0_range_st),
+                                              "syllables_per_s", json_number(c->syllables_per_s),
+                                              "active_level_db", json_number(c->active_level_db)));
+    }
+    return list;
+}
+
+static json_t *content_json(const struct content *c)
+{
+    json_t *items = json_object();
+    for (int k = 0; k < ITEM_N_KINDS; k++) {
+        json_object_set_new(items, item_kind_names[k],
+                            json_pack("{s:o, s:o}", "dev", count(c->n_items[k][SPLIT_DEV]), "test",
+                                      count(c->n_items[k][SPLIT_TEST])));
+    }
+    json_t *alone = json_object();
+    for (int a = 0; item_alone_names[a]; a++) {
+        json_object_set_new(alone, item_alone_names[a], count(c->n_alone[a]));
+    }
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:f, s:s, s:s, s:f, s:f, s:s?, s:s?}",
+        "items", items, "alone", alone, "controversial", count(c->n_controversial), "questions",
+        count(c->n_questions), "exclamations", count(c->n_exclamations), "min_words",
+        count(c->min_words), "max_words", count(c->max_words), "alarming_words",
+        count(c->n_alarming), "top_word", c->top_word, "top_word_share", c->top_word_share,
+        "test_only_word", c->test_only_word, "top_opening", c->top_opening, "top_opening_share",
+        c->top_opening_share, "max_similarity", c->max_similarity, "closest_a",
+        c->closest[0] ? c->closest[0]->id : NULL, "closest_b",
+        c->closest[1] ? c->closest[1]->id : NULL);
+}
+
 static void print_json(const struct check_report *r, json_t *problems)
 {
-    json_t *balance = json_array();
-    for (int f = 0; f < CHECK_N_FACTORS; f++) {
-        const struct check_balance *b = &r->balance[f];
-        json_array_append_new(balance, json_pack("{s:s, s:I, s:I, s:I}", "factor", b->factor,
-                                                 "levels", (json_int_t)b->n_levels, "min",
-                                                 (json_int_t)b->min, "max", (json_int_t)b->max));
-    }
-    json_t *all = json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "samples",
-                            (json_int_t)r->n_samples, "bad", (json_int_t)r->n_bad, "clipped",
-                            (json_int_t)r->n_clipped, "total_s", json_number(r->total_s),
-                            "duration_s", range_json(r->duration_s), "lufs", range_json(r->lufs),
-                            "true_peak_db", range_json(r->true_peak_db), "active_level_db",
-                            range_json(r->active_level_db), "snr_error_db",
-                            range_json(r->snr_error_db), "balance", balance, "problems", problems);
+    json_t *all =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "samples",
+                  count(r->n_samples), "bad", count(r->n_bad), "clipped", count(r->n_clipped),
+                  "total_s", json_number(r->total_s), "duration_s", range_json(r->duration_s),
+                  "lufs", range_json(r->lufs), "true_peak_db", range_json(r->true_peak_db),
+                  "active_level_db", range_json(r->active_level_db), "snr_error_db",
+                  range_json(r->snr_error_db), "speech", cells_json(r), "balance", balance_json(r),
+                  "content", content_json(&r->content), "problems", problems);
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     putchar('\n');
     json_decref(all);
@@ -83,9 +194,9 @@ static int run(int argc, char **argv)
     const struct opt_command command = {
         .name = "check",
         .synopsis = "BENCH [options]",
-        .summary = "Measure a benchmark again: hashes, levels, SNR, clipping, balance.",
+        .summary = "Measure a benchmark again: hashes, levels, SNR, prosody, balance, texts.",
         .details = "Ends with code 3 when a sample has a problem.",
-        .examples = "  aor check bench\n  aor check bench --json | jq .balance\n",
+        .examples = "  aor check bench\n  aor check bench --json | jq .speech\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);
@@ -107,6 +218,7 @@ static int run(int argc, char **argv)
             print_text(&report);
         }
         status = report.n_bad > 0 ? EXIT_WITH_ERRORS : EXIT_FINE;
+        check_report_release(&report);
     }
     json_decref(problems.list);
     dataset_release(&d);

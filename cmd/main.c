@@ -20,6 +20,42 @@ int cmd_fail(const struct err *err)
                                         : EXIT_FAILED;
 }
 
+void cmd_split(const char *list, char ***ret_parts, size_t *ret_n)
+{
+    char **parts = NULL;
+    size_t n = 0;
+    for (const char *p = list; p && *p;) {
+        size_t len = strcspn(p, ",");
+        if (len > 0) {
+            parts = xrealloc(parts, (n + 1) * sizeof *parts);
+            parts[n++] = xasprintf("%.*s", (int)len, p);
+        }
+        p += len + (p[len] == ',');
+    }
+    *ret_parts = parts;
+    *ret_n = n;
+}
+
+void cmd_free_list(char **parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(parts[i]);
+    }
+    free(parts);
+}
+
+int cmd_parse_shard(const char *text, int *ret_shard, int *ret_n_shards, struct err *err)
+{
+    int shard = 0, n_shards = 0, n_read = 0;
+    if (text && (sscanf(text, "%5d/%5d%n", &shard, &n_shards, &n_read) != 2 ||
+                 text[n_read] != '\0' || shard < 1 || shard > n_shards)) {
+        return err_set(err, ERR_USAGE, "--shard wants K/N with 1 <= K <= N, such as 2/4");
+    }
+    *ret_shard = shard;
+    *ret_n_shards = n_shards;
+    return 0;
+}
+
 int cmd_parse(const struct opt_command *command, const struct opt *opts, int argc, char **argv,
               int min_operands, int max_operands, int *ret_n_operands)
 {

@@ -231,8 +231,8 @@ int audio_resample(struct audio *a, int rate, struct err *err)
 
 static int16_t to_int16(float x)
 {
-    double v = round((double)x * 32768.0);
-    return (int16_t)(v > 32767.0 ? 32767.0 : v > -32768.0 ? v : -32768.0);
+    float v = x * 32768.0f; /* exact, but for overflow; halves go to even */
+    return (int16_t)lrintf(v > 32767.0f ? 32767.0f : v > -32768.0f ? v : -32768.0f);
 }
 
 void audio_quantize(struct audio *a)

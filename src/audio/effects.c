@@ -13,10 +13,12 @@ struct biquad {
 /* Direct form I, in place. */
 static void filter(struct audio *a, struct biquad q)
 {
+    double b0 = q.b0 / q.a0, b1 = q.b1 / q.a0, b2 = q.b2 / q.a0;
+    double a1 = q.a1 / q.a0, a2 = q.a2 / q.a0;
     double x1 = 0, x2 = 0, y1 = 0, y2 = 0;
     for (size_t i = 0; i < a->n_frames; i++) {
         double x = a->pcm[i];
-        double y = (q.b0 * x + q.b1 * x1 + q.b2 * x2 - q.a1 * y1 - q.a2 * y2) / q.a0;
+        double y = b0 * x + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2;
         x2 = x1;
         x1 = x;
         y2 = y1;
@@ -74,25 +76,40 @@ void effect_low_pass(struct audio *a, double hz)
     butterworth(a, hz, 1);
 }
 
-/* The signal between samples: a sinc under a Hann window of 16 samples. */
-static double sample_at(const float *pcm, size_t n, double t)
+/*
+ * The signal between samples: a sinc under a Hann window of N_TAPS samples, tabled at N_PHASES
+ * fractions of a sample and straight in between.
+ */
+enum { N_TAPS = 16, N_PHASES = 256 };
+struct kernel {
+    float taps[N_PHASES + 1][N_TAPS];
+};
+
+static void fill_kernel(struct kernel *k)
 {
-    enum { HALF = 8 };
-    double base = floor(t);
-    double frac = t - base;
-    if (frac < 1e-9) {
-        return base >= 0 && base < (double)n ? (double)pcm[(size_t)base] : 0;
-    }
-    double sum = 0;
-    for (int k = 1 - HALF; k <= HALF; k++) {
-        double at = base + k;
-        if (at >= 0 && at < (double)n) {
-            double d = frac - k;
-            double window = 0.5 + 0.5 * cos(PI * d / HALF);
-            sum += (double)pcm[(size_t)at] * sin(PI * d) / (PI * d) * window;
+    for (int p = 0; p <= N_PHASES; p++) {
+        for (int i = 0; i < N_TAPS; i++) {
+            double d = (double)p / N_PHASES - (i + 1 - N_TAPS / 2);
+            double window = 0.5 + 0.5 * cos(PI * d / (N_TAPS / 2.0));
+            k->taps[p][i] = (float)(d == 0 ? 1 : sin(PI * d) / (PI * d) * window);
         }
     }
-    return sum;
+}
+
+static double sample_at(const struct kernel *k, const float *pcm, size_t n, double t)
+{
+    double base = floor(t);
+    double phase = (t - base) * N_PHASES;
+    size_t p = (size_t)phase;
+    float between = (float)(phase - (double)p);
+    ptrdiff_t first = (ptrdiff_t)base + 1 - N_TAPS / 2;
+    float sum = 0;
+    for (int i = 0; i < N_TAPS; i++) {
+        ptrdiff_t at = first + i;
+        float tap = k->taps[p][i] + between * (k->taps[p + 1][i] - k->taps[p][i]);
+        sum += at >= 0 && at < (ptrdiff_t)n ? tap * pcm[at] : 0;
+    }
+    return (double)sum;
 }
 
 void effect_tremor(struct audio *a, double rate_hz, double depth_cents, double depth_db)
@@ -103,12 +120,15 @@ void effect_tremor(struct audio *a, double rate_hz, double depth_cents, double d
     double w = 2 * PI * rate_hz / a->rate;
     /* Reading at t + d sin(w t) plays at a speed of 1 + d w cos(w t). */
     double d = (pow(2, depth_cents / 1200) - 1) / w;
+    struct kernel *kernel = xmalloc(sizeof *kernel);
+    fill_kernel(kernel);
     float *out = xmalloc(a->n_frames * sizeof *out);
     for (size_t i = 0; i < a->n_frames; i++) {
         double s = sin(w * (double)i);
-        double x = sample_at(a->pcm, a->n_frames, (double)i + d * s);
-        out[i] = (float)(x * pow(10, depth_db * s / 20));
+        double x = sample_at(kernel, a->pcm, a->n_frames, (double)i + d * s);
+        out[i] = (float)(x * exp(depth_db * log(10) / 20 * s));
     }
+    free(kernel);
     free(a->pcm);
     a->pcm = out;
 }

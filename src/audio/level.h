@@ -8,6 +8,9 @@
 
 #include "audio/audio.h"
 
+/* Largest sample in dBFS; -INFINITY for silence. */
+double level_peak_db(const struct audio *a);
+
 /* Root mean square of all frames in dBFS (a full-scale square wave is 0); -INFINITY for silence. */
 double level_rms_db(const struct audio *a);
 

@@ -38,13 +38,14 @@ static struct audio copy_at(const struct audio *a, size_t offset, size_t n_frame
     return copy;
 }
 
-static struct audio add(const struct audio *a, const struct audio *b)
+/* Sum and measure the parts as they are. */
+static int sum_parts(struct mix *m, struct err *err)
 {
-    struct audio sum = audio_silence(a->n_frames, a->rate);
-    for (size_t i = 0; i < a->n_frames; i++) {
-        sum.pcm[i] = a->pcm[i] + b->pcm[i];
+    for (size_t i = 0; i < m->sum.n_frames; i++) {
+        m->sum.pcm[i] = m->speech.pcm[i] + m->scene.pcm[i];
     }
-    return sum;
+    audio_quantize(&m->sum);
+    return level_loudness(&m->sum, &m->lufs, &m->true_peak_db, err);
 }
 
 int mix_build(const struct mix_params *p, const struct audio *speech, const struct audio *scene,
@@ -58,8 +59,8 @@ int mix_build(const struct mix_params *p, const struct audio *speech, const stru
     struct mix m = {
         .speech = copy_at(speech, lead_frames(p), n),
         .scene = copy_at(scene, 0, n),
+        .sum = audio_silence(n, AUDIO_RATE),
     };
-    struct audio sum = {0};
     bool *active;
     int ok = -1;
     double speech_db = level_active_db(&m.speech, &active);
@@ -75,36 +76,32 @@ int mix_build(const struct mix_params *p, const struct audio *speech, const stru
     level_apply_gain(&m.speech, p->speech_level_db - speech_db);
     level_apply_gain(&m.scene, p->speech_level_db - p->snr_db - scene_db);
 
-    sum = add(&m.speech, &m.scene);
-    double lufs, peak_db;
-    if (level_loudness(&sum, &lufs, &peak_db, err) != 0) {
+    if (sum_parts(&m, err) != 0) {
         goto out;
     }
-    if (peak_db > p->max_peak_db) {
-        level_apply_gain(&m.speech, p->max_peak_db - peak_db);
-        level_apply_gain(&m.scene, p->max_peak_db - peak_db);
+    if (m.true_peak_db > p->max_peak_db) {
+        /* A tenth of a decibel below, since the sum is quantised again. */
+        double gain_db = p->max_peak_db - 0.1 - m.true_peak_db;
+        level_apply_gain(&m.speech, gain_db);
+        level_apply_gain(&m.scene, gain_db);
+        if (sum_parts(&m, err) != 0) {
+            goto out;
+        }
     }
-    m.snr_db = level_rms_where_db(&m.speech, active) - level_rms_where_db(&m.scene, active);
+    m.active_level_db = level_rms_where_db(&m.speech, active);
+    m.snr_db = m.active_level_db - level_rms_where_db(&m.scene, active);
     *ret = m;
     m = (struct mix){0};
     ok = 0;
 out:
     free(active);
-    audio_release(&sum);
     mix_release(&m);
     return ok;
-}
-
-struct audio mix_sum(const struct mix *m)
-{
-    struct audio sum = add(&m->speech, &m->scene);
-    audio_quantize(&sum);
-    return sum;
 }
 
 void mix_release(struct mix *m)
 {
     audio_release(&m->speech);
     audio_release(&m->scene);
-    m->snr_db = 0;
+    audio_release(&m->sum);
 }

@@ -17,11 +17,15 @@ struct mix_params {
     double max_peak_db; /* true peak of the mix; a louder mix is turned down as a whole, dBTP */
 };
 
-/* The two parts of a mix after gains, of equal length; their sum is the sample. */
+/* The two parts of a mix after gains, and their sum, all of equal length. */
 struct mix {
     struct audio speech; /* placed, the rest silent */
     struct audio scene;
-    double snr_db; /* achieved, measured on the parts */
+    struct audio sum;       /* the sample: quantised to 16 bits */
+    double snr_db;          /* achieved, measured on the parts */
+    double active_level_db; /* of the speech, dBFS */
+    double lufs;            /* of the sum, see level.h */
+    double true_peak_db;
 };
 
 struct mix_params mix_default_params(void);
@@ -35,9 +39,6 @@ size_t mix_n_frames(const struct mix_params *p, size_t n_speech_frames);
  */
 int mix_build(const struct mix_params *p, const struct audio *speech, const struct audio *scene,
               struct mix *ret, struct err *err);
-
-/* The sum, quantised to 16 bits. */
-struct audio mix_sum(const struct mix *m);
 
 void mix_release(struct mix *m);
 

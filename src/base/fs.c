@@ -214,14 +214,15 @@ void fs_free_paths(char **paths, size_t n)
     free(paths);
 }
 
-int fs_lock(const char *path, const char *busy, struct fs_lock *ret, struct err *err)
+int fs_lock(const char *path, bool is_shared, const char *busy, struct fs_lock *ret,
+            struct err *err)
 {
     for (;;) {
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0) {
             return err_errno(err, "%s", path);
         }
-        struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        struct flock whole = {.l_type = is_shared ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
         if (fcntl(fd, F_SETLK, &whole) != 0) {
             int ok = errno == EAGAIN || errno == EACCES ? err_set(err, ERR_IO, "%s", busy)
                                                         : err_errno(err, "%s", path);
@@ -231,7 +232,7 @@ int fs_lock(const char *path, const char *busy, struct fs_lock *ret, struct err 
         /* The last holder may have removed the file between open and lock: then try again. */
         struct stat held, named;
         if (fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino) {
-            *ret = (struct fs_lock){xstrdup(path), fd};
+            *ret = (struct fs_lock){xstrdup(path), fd, is_shared};
             return 0;
         }
         close(fd);
@@ -241,7 +242,9 @@ int fs_lock(const char *path, const char *busy, struct fs_lock *ret, struct err 
 void fs_unlock(struct fs_lock *lock)
 {
     if (lock->path) {
-        unlink(lock->path);
+        if (!lock->is_shared) {
+            unlink(lock->path);
+        }
         close(lock->fd);
         free(lock->path);
     }

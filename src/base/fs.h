@@ -47,15 +47,18 @@ int fs_list(const char *dir, const char *suffix, char ***ret_paths, size_t *ret_
 void fs_free_paths(char **paths, size_t n);
 
 /*
- * An exclusive lock by a file of its own, made at path and removed by fs_unlock. It is the
- * process's (fcntl): its death ends the lock at once, children do not hold it. A lock that another
- * process holds is an error with code ERR_IO and busy as its message.
+ * A lock by a file of its own, made at path: exclusive, and removed by fs_unlock; or shared by any
+ * number of holders, and left there. It is the process's (fcntl): its death ends the lock at once,
+ * children do not hold it. A lock that another process holds is an error with code ERR_IO and busy
+ * as its message.
  */
 struct fs_lock {
     char *path; /* NULL: not held */
     int fd;
+    bool is_shared;
 };
-int fs_lock(const char *path, const char *busy, struct fs_lock *ret, struct err *err);
+int fs_lock(const char *path, bool is_shared, const char *busy, struct fs_lock *ret,
+            struct err *err);
 void fs_unlock(struct fs_lock *lock);
 
 /* SHA-256 (FIPS 180-4), lower-case hexadecimal. */

@@ -15,94 +15,13 @@ static const char *const data_files[] = {"scenes.yaml", "sounds.yaml", "voices.y
 #define N_DATA_FILES (sizeof data_files / sizeof *data_files)
 #define MAX_DATA_FILE (4u << 20)
 
-static void spec_release(struct spec *s)
+/* A stream of its own for everything that is drawn. */
+static struct rng stream(const struct bench *b, const char *what, const char *of, const char *part)
 {
-    free(s->name);
-    yaml_free_strs(s->only, s->n_only);
-    *s = (struct spec){0};
-}
-
-static int read_spec(struct yaml_node root, struct spec *s, struct err *err)
-{
-    static const char *const keys[] = {"name", "seed", "pairs", "snr_db", "items", NULL};
-    struct yaml_node pairs, levels, items, level;
-    long seed;
-    if (yaml_check_keys(root, keys, err) != 0 || yaml_get_str(root, "name", &s->name, err) != 0 ||
-        yaml_get_int(root, "seed", 0, 1L << 48, &seed, err) != 0 ||
-        yaml_get(root, "pairs", &pairs, err) != 0 ||
-        yaml_check_keys(pairs, item_kind_names, err) != 0 ||
-        yaml_get_seq(root, "snr_db", &levels, err) != 0 ||
-        yaml_get(root, "items", &items, err) != 0) {
-        return -1;
-    }
-    if (!text_is_id(s->name, ITEM_MAX_ID)) {
-        return yaml_fail(yaml_find(root, "name"), err,
-                         "a name has lower-case letters, digits and hyphens, at most %d",
-                         ITEM_MAX_ID);
-    }
-    s->seed = (uint64_t)seed;
-    for (int k = 0; k < ITEM_N_KINDS; k++) {
-        long n;
-        if (yaml_get_int(pairs, item_kind_names[k], 0, DESIGN_N_EMOTIONS, &n, err) != 0) {
-            return -1;
-        }
-        s->n_pairs[k] = (int)n;
-    }
-    if (yaml_count(levels) != DESIGN_N_SNRS) {
-        return yaml_fail(levels, err, "\"snr_db\" wants %d levels", DESIGN_N_SNRS);
-    }
-    void *it = NULL;
-    for (int i = 0; yaml_next(levels, &it, &level); i++) {
-        if (yaml_num(level, -20, 60, &s->snr_db[i], err) != 0) {
-            return -1;
-        }
-    }
-    if (yaml_is_seq(items)) {
-        return yaml_get_strs(root, "items", &s->only, &s->n_only, err);
-    }
-    char *text = NULL;
-    int ok = yaml_str(items, &text, err);
-    if (ok == 0 && strcmp(text, "all") != 0) {
-        ok = yaml_fail(items, err, "\"items\" is \"all\" or a list of ids");
-    }
-    free(text);
-    return ok;
-}
-
-static int spec_load(const char *path, struct spec *ret, struct err *err)
-{
-    struct yaml_doc doc = {0};
-    struct spec s = {0};
-    if (yaml_load(path, &doc, err) != 0) {
-        return -1;
-    }
-    int ok = read_spec(yaml_root(&doc), &s, err);
-    if (ok == 0) {
-        *ret = s;
-    } else {
-        spec_release(&s);
-    }
-    yaml_release(&doc);
-    return ok;
-}
-
-static bool is_wanted(const struct spec *s, const char *id)
-{
-    for (size_t i = 0; i < s->n_only; i++) {
-        if (strcmp(s->only[i], id) == 0) {
-            return true;
-        }
-    }
-    return s->only == NULL;
-}
-
-static uint64_t seed_of(const struct bench *b, const char *what, const char *item,
-                        const char *emotion, const char *voice)
-{
-    char name[256];
-    snprintf(name, sizeof name, "%s/%s/%s/%s", what, item, emotion, voice);
+    char *name = xasprintf("%s/%s/%s", what, of, part);
     struct rng r = rng_init(b->spec.seed, name);
-    return rng_next(&r);
+    free(name);
+    return r;
 }
 
 /* The k-th voice of a gender, in the file's order; NULL when there are fewer. */
@@ -117,56 +36,91 @@ static const struct voice *voice_of_gender(const struct voice_set *set, enum voi
     return NULL;
 }
 
-static void add_sample(struct bench *b, const struct item *item, const struct scene *scene,
-                       const struct design_pair *pair, enum voice_gender gender)
+static void add_sample(struct bench *b, const struct sample *pair_of, const struct design_pair *d,
+                       enum voice_gender gender)
 {
-    const struct voice *voice = voice_of_gender(&b->voices, gender, pair->voices[gender]);
-    const struct emotion *emotion = &b->voices.emotions[pair->emotion];
-    const struct rate *rate = &b->voices.rates[pair->rate];
-    struct sample s = {
-        .item = item,
-        .scene = scene,
-        .voice = voice,
-        .emotion = emotion,
-        .rate = rate,
-        .snr_db = b->spec.snr_db[pair->snr],
-        .scene_seed = seed_of(b, "scene", item->id, emotion->id, ""),
-        .speech_seed = (uint32_t)seed_of(b, "speech", item->id, emotion->id, voice->id),
-    };
-    snprintf(s.id, sizeof s.id, "%s-%c-%s-%s", item->id, voice_gender_name(gender)[0], emotion->id,
-             rate->id);
+    struct sample s = *pair_of;
+    s.voice = voice_of_gender(&b->voices, gender, d->voices[gender]);
+    char *part = xasprintf("%s/%s", s.emotion->id, s.voice->id);
+    struct rng r = stream(b, "speech", s.item->id, part);
+    s.speech_seed = (uint32_t)rng_next(&r);
+    free(part);
+    snprintf(s.id, sizeof s.id, "%s-%c-%s-%s", s.item->id, voice_gender_name(gender)[0],
+             s.emotion->id, s.rate->id);
     b->samples = xrealloc(b->samples, (b->n_samples + 1) * sizeof *b->samples);
     b->samples[b->n_samples++] = s;
 }
 
-static int plan(struct bench *b, struct err *err)
+/* The two samples of a pair: all the same but the voice. */
+static void add_pair(struct bench *b, const struct item *item, const struct scene *scene,
+                     const struct design_pair *d, int take)
+{
+    struct sample s = {
+        .item = item,
+        .scene = scene,
+        .emotion = &b->voices.emotions[d->emotion],
+        .rate = &b->voices.rates[d->rate],
+        .snr_db = b->spec.snr_db[d->snr],
+        .take = take + 1,
+    };
+    char number[16];
+    snprintf(number, sizeof number, "%d", s.take);
+    struct rng r = stream(b, "take", scene_id(scene), number);
+    s.take_seed = rng_next(&r);
+    r = stream(b, "start", item->id, s.emotion->id);
+    s.take_start = rng_below(&r, TAKE_FRAMES);
+    add_sample(b, &s, d, VOICE_FEMALE);
+    add_sample(b, &s, d, VOICE_MALE);
+}
+
+static int check_item(const struct bench *b, const struct item *item, const struct scene *scene,
+                      struct err *err)
+{
+    if (!scene || strcmp(scene_category(scene), item->category) != 0) {
+        return err_set(err, ERR_FORMAT, "item %s: no scene \"%s\" in category %s", item->id,
+                       item->scene, item->category);
+    }
+    for (size_t j = 0; j < item->n_redeemed_by; j++) {
+        if (!scene_find(&b->scenes, item->redeemed_by[j])) {
+            return err_set(err, ERR_FORMAT, "item %s: redeemed by \"%s\", which is no scene",
+                           item->id, item->redeemed_by[j]);
+        }
+    }
+    return 0;
+}
+
+/*
+ * The design counts items whether they are wanted or not: a part of a benchmark has the samples of
+ * the whole. n_in_scene: zeroed, one for each kind and scene.
+ */
+static int plan_items(struct bench *b, long *n_in_scene, struct err *err)
 {
     long n_of_kind[ITEM_N_KINDS] = {0};
     for (size_t i = 0; i < b->items.n_items; i++) {
         const struct item *item = &b->items.items[i];
         const struct scene *scene = scene_find(&b->scenes, item->scene);
-        if (!scene || strcmp(scene_category(scene), item->category) != 0) {
-            return err_set(err, ERR_FORMAT, "item %s: no scene \"%s\" in category %s", item->id,
-                           item->scene, item->category);
+        if (check_item(b, item, scene, err) != 0) {
+            return -1;
         }
-        for (size_t j = 0; j < item->n_redeemed_by; j++) {
-            if (!scene_find(&b->scenes, item->redeemed_by[j])) {
-                return err_set(err, ERR_FORMAT, "item %s: redeemed by \"%s\", which is no scene",
-                               item->id, item->redeemed_by[j]);
-            }
-        }
-        /* The design counts items whether they are wanted or not: a part of a benchmark has the
-         * samples of the whole. */
+        size_t scene_index = scene_index_of(&b->scenes, scene);
         long number = n_of_kind[item->kind]++;
-        if (!is_wanted(&b->spec, item->id)) {
-            continue;
-        }
+        long in_scene = n_in_scene[(size_t)item->kind * b->scenes.n_scenes + scene_index]++;
         int n_pairs = b->spec.n_pairs[item->kind];
-        for (int p = 0; p < n_pairs; p++) {
+        for (int p = 0; p < n_pairs && spec_wants(&b->spec, item->id); p++) {
             struct design_pair pair = design_pair(number, n_pairs, p);
-            add_sample(b, item, scene, &pair, VOICE_FEMALE);
-            add_sample(b, item, scene, &pair, VOICE_MALE);
+            add_pair(b, item, scene, &pair, design_take(in_scene, n_pairs, p, b->spec.n_takes));
         }
+    }
+    return 0;
+}
+
+static int plan(struct bench *b, struct err *err)
+{
+    long *n_in_scene = xcalloc(b->scenes.n_scenes * ITEM_N_KINDS, sizeof *n_in_scene);
+    int ok = plan_items(b, n_in_scene, err);
+    free(n_in_scene);
+    if (ok != 0) {
+        return -1;
     }
     for (size_t i = 0; i < b->spec.n_only; i++) {
         if (!item_find(&b->items, b->spec.only[i])) {
@@ -194,11 +148,11 @@ static int check_voices(const struct voice_set *v, const char *path, struct err 
 }
 
 /*
- * Every data file of a data folder: first the spec, then the fixed ones, then the scenarios.
- * *ret_names[i] is where bench_copy_data puts it.
+ * Every file of a data folder but the spec: first the fixed ones, then the scenarios.
+ * *ret_names[i] is its name inside the folder.
  */
-static int list_data(const char *spec_path, const char *data_dir, char ***ret_paths,
-                     char ***ret_names, size_t *ret_n, struct err *err)
+static int list_data(const char *data_dir, char ***ret_paths, char ***ret_names, size_t *ret_n,
+                     struct err *err)
 {
     char *dir = fs_join(data_dir, "scenarios");
     char **scenarios;
@@ -209,10 +163,8 @@ static int list_data(const char *spec_path, const char *data_dir, char ***ret_pa
         return -1;
     }
     size_t n = 0;
-    char **paths = xcalloc(1 + N_DATA_FILES + n_scenarios, sizeof *paths);
-    char **names = xcalloc(1 + N_DATA_FILES + n_scenarios, sizeof *names);
-    paths[n] = xstrdup(spec_path);
-    names[n++] = xstrdup("spec.yaml");
+    char **paths = xcalloc(N_DATA_FILES + n_scenarios, sizeof *paths);
+    char **names = xcalloc(N_DATA_FILES + n_scenarios, sizeof *names);
     for (size_t i = 0; i < N_DATA_FILES; i++) {
         paths[n] = fs_join(data_dir, data_files[i]);
         names[n++] = xstrdup(data_files[i]);
@@ -228,39 +180,97 @@ static int list_data(const char *spec_path, const char *data_dir, char ***ret_pa
     return 0;
 }
 
-static int hash_data(const char *spec_path, const char *data_dir, struct bench *b, struct err *err)
+/* As sha256sum prints it over the files of a copied data folder, the spec first. */
+static int hash_data(const char *data_dir, struct bench *b, struct err *err)
 {
     char **paths, **names;
+    char hex[SHA256_HEX_SIZE];
     size_t n;
-    if (list_data(spec_path, data_dir, &paths, &names, &n, err) != 0) {
+    if (list_data(data_dir, &paths, &names, &n, err) != 0) {
         return -1;
     }
     struct buf all = {0};
-    struct buf sound = {0};
+    char *spec = spec_text(&b->spec);
+    sha256_hex(spec, strlen(spec), hex);
+    buf_addf(&all, "%s  spec.yaml\n", hex);
+    free(spec);
     int ok = 0;
     for (size_t i = 0; i < n && ok == 0; i++) {
-        char hex[SHA256_HEX_SIZE];
         ok = fs_sha256(paths[i], hex, err);
         if (ok == 0) {
             buf_addf(&all, "%s  %s\n", hex, names[i]);
         }
-        if (ok == 0 &&
-            (strcmp(names[i], "scenes.yaml") == 0 || strcmp(names[i], "sounds.yaml") == 0)) {
-            buf_adds(&sound, hex);
-        }
     }
     if (ok == 0) {
         sha256_hex(all.data, all.len, b->data_sha256);
-        sha256_hex(sound.data, sound.len, b->sound_sha256);
     }
-    buf_release(&sound);
     buf_release(&all);
     fs_free_paths(paths, n);
     fs_free_paths(names, n);
     return ok;
 }
 
-int bench_load(const char *spec_path, const char *data_dir, struct bench *ret, struct err *err)
+/*
+ * Narrow the spec to what is selected: items that a name of select->only means, then as many of
+ * them, evenly over the plan, as keep to select->limit samples.
+ */
+static int select_items(struct bench *b, const struct bench_selection *select, struct err *err)
+{
+    struct item_set *items = &b->items;
+    char **ids = xcalloc(items->n_items, sizeof *ids);
+    size_t *n_samples = xcalloc(items->n_items, sizeof *n_samples);
+    bool *is_meant = xcalloc(select->n_only, sizeof *is_meant);
+    size_t n = 0, total = 0;
+    int ok = 0;
+    for (size_t i = 0; i < items->n_items; i++) {
+        const struct item *t = &items->items[i];
+        bool is_wanted = select->n_only == 0;
+        for (size_t j = 0; j < select->n_only; j++) {
+            const char *name = select->only[j];
+            if (strcmp(name, t->id) == 0 || strcmp(name, t->category) == 0 ||
+                strcmp(name, t->scene) == 0 || strcmp(name, item_kind_names[t->kind]) == 0) {
+                is_wanted = is_meant[j] = true;
+            }
+        }
+        if (is_wanted && spec_wants(&b->spec, t->id)) {
+            n_samples[n] = 2 * (size_t)b->spec.n_pairs[t->kind];
+            total += n_samples[n];
+            ids[n++] = t->id;
+        }
+    }
+    for (size_t j = 0; j < select->n_only && ok == 0; j++) {
+        if (!is_meant[j]) {
+            ok = err_set(err, ERR_USAGE, "\"%s\" is no item, scene, category or kind",
+                         select->only[j]);
+        }
+    }
+    size_t limit = select->limit > 0 ? (size_t)select->limit : total;
+    size_t n_kept = n;
+    while (n_kept > 1) {
+        size_t sum = 0;
+        for (size_t k = 0; k < n_kept; k++) {
+            sum += n_samples[k * n / n_kept];
+        }
+        if (sum <= limit) {
+            break;
+        }
+        n_kept--;
+    }
+    if (ok == 0) {
+        char **only = xcalloc(n_kept, sizeof *only);
+        for (size_t k = 0; k < n_kept; k++) {
+            only[k] = xstrdup(ids[k * n / n_kept]);
+        }
+        spec_set_only(&b->spec, only, n_kept);
+    }
+    free(is_meant);
+    free(n_samples);
+    free(ids);
+    return ok;
+}
+
+int bench_load(const char *spec_path, const char *data_dir, const struct bench_selection *select,
+               struct bench *ret, struct err *err)
 {
     struct bench b = {0};
     char *scenarios = fs_join(data_dir, "scenarios");
@@ -272,7 +282,8 @@ int bench_load(const char *spec_path, const char *data_dir, struct bench *ret, s
         soundbank_load(sounds, &b.bank, err) == 0 &&
         scene_set_load(scenes, &b.bank, &b.scenes, err) == 0 &&
         voice_set_load(voices, &b.voices, err) == 0 && check_voices(&b.voices, voices, err) == 0 &&
-        plan(&b, err) == 0 && hash_data(spec_path, data_dir, &b, err) == 0) {
+        (!select || select_items(&b, select, err) == 0) && plan(&b, err) == 0 &&
+        hash_data(data_dir, &b, err) == 0) {
         *ret = b;
         b = (struct bench){0};
         ok = 0;
@@ -320,11 +331,11 @@ static int remove_others(const char *dir, char *const *names, size_t n, struct e
     return ok;
 }
 
-int bench_copy_data(const char *spec_path, const char *data_dir, const char *dir, struct err *err)
+int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir, struct err *err)
 {
     char **paths, **names;
     size_t n;
-    if (list_data(spec_path, data_dir, &paths, &names, &n, err) != 0) {
+    if (list_data(data_dir, &paths, &names, &n, err) != 0) {
         return -1;
     }
     int ok = remove_others(dir, names, n, err);
@@ -337,6 +348,13 @@ int bench_copy_data(const char *spec_path, const char *data_dir, const char *dir
         }
         free(target);
         buf_release(&text);
+    }
+    if (ok == 0) {
+        char *path = fs_join(dir, "spec.yaml");
+        char *text = spec_text(&b->spec);
+        ok = fs_write(path, text, strlen(text), err);
+        free(text);
+        free(path);
     }
     fs_free_paths(paths, n);
     fs_free_paths(names, n);

@@ -10,18 +10,11 @@
 #include <stdint.h>
 
 #include "bench/scenario.h"
+#include "bench/spec.h"
 #include "scene/scene.h"
 #include "scene/soundbank.h"
+#include "scene/take.h"
 #include "speech/voices.h"
-
-struct spec {
-    char *name;
-    uint64_t seed;
-    int n_pairs[ITEM_N_KINDS]; /* (emotion, rate) pairs of each kind of item, each by two voices */
-    double snr_db[3];
-    char **only; /* item ids; NULL: all */
-    size_t n_only;
-};
 
 /* One sample's recipe; pointers are borrowed from the bench. */
 struct sample {
@@ -32,7 +25,9 @@ struct sample {
     const struct emotion *emotion;
     const struct rate *rate;
     double snr_db;
-    uint64_t scene_seed; /* shared by the two voices of a pair */
+    int take;           /* of the scene, 1..spec.n_takes; shared by the two voices of a pair, */
+    uint64_t take_seed; /* the take's own seed */
+    size_t take_start;  /* frame where the background starts, shared likewise */
     uint32_t speech_seed;
 };
 
@@ -44,19 +39,27 @@ struct bench {
     struct voice_set voices;
     struct sample *samples;
     size_t n_samples;
-    char data_sha256[SHA256_HEX_SIZE];  /* over all data files */
-    char sound_sha256[SHA256_HEX_SIZE]; /* over scenes.yaml and sounds.yaml */
+    char data_sha256[SHA256_HEX_SIZE]; /* over all data files */
+};
+
+/* A part of a benchmark: what is chosen of its items. {0} chooses all. */
+struct bench_selection {
+    char **only; /* ids of items, scenes, categories, kinds; any of them */
+    size_t n_only;
+    long limit; /* whole items, at least one, evenly over the plan, of at most so many samples; 0:
+                   no limit */
 };
 
 /*
- * Read spec_path and the data folder, and plan. Scenes and items that do not fit together are
- * errors.
+ * Read spec_path and the data folder, and plan; a selection (may be NULL) becomes the spec's list
+ * of items. Scenes and items that do not fit together are errors.
  */
-int bench_load(const char *spec_path, const char *data_dir, struct bench *ret, struct err *err);
+int bench_load(const char *spec_path, const char *data_dir, const struct bench_selection *select,
+               struct bench *ret, struct err *err);
 void bench_release(struct bench *b);
 
-/* Copy what bench_load read into dir (made when missing), as a data folder. */
-int bench_copy_data(const char *spec_path, const char *data_dir, const char *dir, struct err *err);
+/* Copy what bench_load read into dir (made when missing), as a data folder with b's spec. */
+int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir, struct err *err);
 
 /* Index into samples; -1 when there is none. hint: where to look first (any number). */
 long bench_find(const struct bench *b, const char *sample_id, size_t hint);

@@ -15,6 +15,9 @@
 struct builder {
     const struct build_params *params;
     struct bench bench;
+    char *journal_path;
+    size_t n_planned;           /* samples of this shard, or of all */
+    size_t n_others;            /* samples of an earlier build that the plan does not have */
     struct sample_facts *facts; /* [bench.n_samples] */
     size_t *todo;               /* indices of samples to make */
     size_t n_todo;
@@ -35,28 +38,25 @@ static int make_sample(struct renderer *r, const struct sample *s, const char *d
                        struct sample_facts *ret, struct err *err)
 {
     struct mix m = {0};
-    struct audio a = {0};
-    struct sample_facts f = {.is_built = true};
-    char *path = dataset_sample_path(dir, s);
-    int ok = -1;
     if (render_mix(r, s, &m, err) != 0) {
-        goto out;
+        return -1;
     }
-    a = mix_sum(&m);
-    f.duration_s = (double)a.n_frames / a.rate;
-    f.achieved_snr_db = m.snr_db;
-    f.active_level_db = level_active_db(&m.speech, NULL);
-    if (level_loudness(&a, &f.lufs, &f.true_peak_db, err) != 0 ||
-        audio_save_flac(path, &a, err) != 0) {
-        goto out;
+    struct sample_facts f = {
+        .is_built = true,
+        .duration_s = (double)m.sum.n_frames / m.sum.rate,
+        .lufs = m.lufs,
+        .true_peak_db = m.true_peak_db,
+        .active_level_db = m.active_level_db,
+        .achieved_snr_db = m.snr_db,
+    };
+    char *path = dataset_sample_path(dir, s);
+    int ok = audio_save_flac(path, &m.sum, err);
+    if (ok == 0) {
+        audio_sha256(&m.sum, f.sha256);
+        render_recipe(r->bench, s, f.recipe);
+        *ret = f;
     }
-    audio_sha256(&a, f.sha256);
-    render_recipe(r->bench, s, f.recipe);
-    *ret = f;
-    ok = 0;
-out:
     free(path);
-    audio_release(&a);
     mix_release(&m);
     return ok;
 }
@@ -89,12 +89,12 @@ static int write_journal(struct builder *b, size_t i, const struct sample_facts 
     char *line = dataset_line(&b->bench.samples[i], f);
     bool wrote = fputs(line, b->journal) != EOF;
     free(line);
-    return wrote ? 0 : err_errno(err, "%s/" DATASET_JOURNAL, b->params->out_dir);
+    return wrote ? 0 : err_errno(err, "%s", b->journal_path);
 }
 
 static int flush_journal(struct builder *b, struct err *err)
 {
-    return fflush(b->journal) == 0 ? 0 : err_errno(err, "%s/" DATASET_JOURNAL, b->params->out_dir);
+    return fflush(b->journal) == 0 ? 0 : err_errno(err, "%s", b->journal_path);
 }
 
 /*
@@ -132,7 +132,13 @@ static int take_result(size_t index, const void *result, void *user, struct err 
 }
 
 /* A sample that an earlier build made and this plan does not have. */
-static void remove_sample(const char *sample_id, void *user)
+static void count_other(const char *sample_id, void *user)
+{
+    (void)sample_id;
+    ((struct builder *)user)->n_others++;
+}
+
+static void remove_other(const char *sample_id, void *user)
 {
     const struct builder *b = user;
     if (strchr(sample_id, '/')) {
@@ -143,29 +149,66 @@ static void remove_sample(const char *sample_id, void *user)
     free(path);
 }
 
+/* metadata.jsonl and every journal, in that order. */
+static int read_facts(struct builder *b, dataset_other_fn other, struct err *err)
+{
+    char **paths;
+    size_t n;
+    char *metadata = fs_join(b->params->out_dir, "metadata.jsonl");
+    int ok = 0;
+    if (fs_exists(metadata)) {
+        ok = dataset_read_facts(metadata, &b->bench, b->facts, other, b, err);
+    }
+    free(metadata);
+    if (ok != 0 || dataset_list_journals(b->params->out_dir, &paths, &n, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < n && ok == 0; i++) {
+        ok = dataset_read_facts(paths[i], &b->bench, b->facts, other, b, err);
+    }
+    fs_free_paths(paths, n);
+    return ok;
+}
+
+static bool is_in_shard(const struct build_params *p, const struct sample *s)
+{
+    char hex[SHA256_HEX_SIZE];
+    if (p->n_shards == 0) {
+        return true;
+    }
+    sha256_hex(s->id, strlen(s->id), hex);
+    hex[15] = '\0';
+    return strtoull(hex, NULL, 16) % (unsigned)p->n_shards == (unsigned)p->shard - 1;
+}
+
 /* What earlier builds left: facts of samples whose recipe still holds and whose file is there. */
 static int find_todo(struct builder *b, struct err *err)
 {
-    const char *const names[] = {"metadata.jsonl", DATASET_JOURNAL};
-    for (int i = 0; i < 2; i++) {
-        char *path = fs_join(b->params->out_dir, names[i]);
-        int ok = fs_exists(path)
-                     ? dataset_read_facts(path, &b->bench, b->facts, remove_sample, b, err)
-                     : 0;
-        free(path);
-        if (ok != 0) {
-            return -1;
-        }
+    const struct build_params *p = b->params;
+    if (read_facts(b, count_other, err) != 0) {
+        return -1;
+    }
+    if (b->n_others > 0 && (p->select.n_only > 0 || p->select.limit > 0)) {
+        return err_set(err, ERR_USAGE,
+                       "%s: holds %zu samples that this selection leaves out: name another folder",
+                       p->out_dir, b->n_others);
+    }
+    if (b->n_others > 0 && p->n_shards == 0 && read_facts(b, remove_other, err) != 0) {
+        return -1;
     }
     b->todo = xcalloc(b->bench.n_samples, sizeof *b->todo);
     for (size_t i = 0; i < b->bench.n_samples; i++) {
         const struct sample *s = &b->bench.samples[i];
+        if (!is_in_shard(p, s)) {
+            continue;
+        }
         char recipe[RECIPE_HEX_SIZE];
         render_recipe(&b->bench, s, recipe);
-        char *path = dataset_sample_path(b->params->out_dir, s);
+        char *path = dataset_sample_path(p->out_dir, s);
         if (!b->facts[i].is_built || strcmp(b->facts[i].recipe, recipe) != 0 || !fs_exists(path)) {
             b->todo[b->n_todo++] = i;
         }
+        b->n_planned++;
         free(path);
     }
     return 0;
@@ -174,7 +217,7 @@ static int find_todo(struct builder *b, struct err *err)
 /* Append to the journal, after the facts that were read, without a torn last line. */
 static int open_journal(struct builder *b, struct err *err)
 {
-    char *path = fs_join(b->params->out_dir, DATASET_JOURNAL);
+    const char *path = b->journal_path;
     struct buf kept = {0};
     int ok = 0;
     if (fs_exists(path)) {
@@ -190,7 +233,6 @@ static int open_journal(struct builder *b, struct err *err)
         ok = err_errno(err, "%s", path);
     }
     buf_release(&kept);
-    free(path);
     return ok;
 }
 
@@ -224,66 +266,200 @@ static int check_target(const char *dir, struct err *err)
     return 0;
 }
 
-/* Make the folders and take the lock: one build a directory at a time. */
-static int open_dir(struct builder *b, struct fs_lock *ret_lock, struct err *err)
+struct locks {
+    struct fs_lock whole; /* of the folder; shards share it */
+    struct fs_lock shard;
+};
+
+static void unlock(struct locks *locks)
+{
+    fs_unlock(&locks->shard);
+    fs_unlock(&locks->whole);
+}
+
+static int lock(const struct builder *b, struct locks *ret, struct err *err)
+{
+    const struct build_params *p = b->params;
+    bool is_shard = p->n_shards > 0;
+    char *whole = fs_join(p->out_dir, ".build.lock");
+    char *shard = xasprintf("%s.lock", b->journal_path);
+    char *busy = xasprintf("%s: another aor build is at work there", p->out_dir);
+    int ok = fs_lock(whole, is_shard, busy, &ret->whole, err);
+    if (ok == 0 && is_shard) {
+        ok = fs_lock(shard, false, busy, &ret->shard, err);
+    }
+    free(busy);
+    free(shard);
+    free(whole);
+    return ok;
+}
+
+/* Shards of one build have one number of shards; a whole build takes over from any. */
+static int check_journals(const struct builder *b, struct err *err)
+{
+    const struct build_params *p = b->params;
+    char **paths;
+    size_t n;
+    if (dataset_list_journals(p->out_dir, &paths, &n, err) != 0) {
+        return -1;
+    }
+    int ok = 0;
+    char *suffix = xasprintf("-of-%d.jsonl", p->n_shards);
+    for (size_t i = 0; i < n && ok == 0 && p->n_shards > 0; i++) {
+        if (!strstr(paths[i], suffix)) {
+            ok = err_set(err, ERR_USAGE,
+                         "%s: an unfinished build with another number of shards is there: finish "
+                         "it without --shard",
+                         p->out_dir);
+        }
+    }
+    free(suffix);
+    fs_free_paths(paths, n);
+    return ok;
+}
+
+/* Make the folders and take the lock. */
+static int open_dir(struct builder *b, struct locks *ret_locks, struct err *err)
 {
     const char *dir = b->params->out_dir;
     if (check_target(dir, err) != 0) {
         return -1;
     }
     char *matched = fs_join(dir, "matched");
-    char *lock_path = fs_join(dir, ".build.lock");
-    char *busy = xasprintf("%s: another aor build is at work there", dir);
-    int ok = -1;
-    if (fs_mkdirs(matched, err) == 0 && fs_mkdirs(b->stems_dir, err) == 0 &&
-        fs_lock(lock_path, busy, ret_lock, err) == 0 && remove_unfinished(matched, err) == 0 &&
-        remove_unfinished(b->stems_dir, err) == 0 && remove_unfinished(dir, err) == 0) {
-        ok = 0;
+    int ok = fs_mkdirs(matched, err) == 0 && fs_mkdirs(b->stems_dir, err) == 0 &&
+                     lock(b, ret_locks, err) == 0 && check_journals(b, err) == 0
+                 ? 0
+                 : -1;
+    if (ok == 0 && b->params->n_shards == 0) {
+        ok = remove_unfinished(matched, err) == 0 && remove_unfinished(b->stems_dir, err) == 0 &&
+                     remove_unfinished(dir, err) == 0
+                 ? 0
+                 : -1;
     }
-    free(busy);
-    free(lock_path);
     free(matched);
     return ok;
 }
 
-static int build(struct builder *b, struct err *err)
+/* The takes that the samples to make are cut from and that are not stored, each once. */
+struct take_list {
+    const struct builder *builder;
+    const struct sample **samples; /* one that has the take */
+    size_t n;
+};
+
+static struct take_list missing_takes(const struct builder *b)
 {
-    const struct build_params *p = b->params;
-    if (find_todo(b, err) != 0) {
-        return -1;
-    }
-    if (b->n_todo > 0 && (open_journal(b, err) != 0 || invalidate(b, err) != 0)) {
-        return -1;
-    }
-    long n_before = (long)(b->bench.n_samples - b->n_todo);
-    b->n_done = n_before;
-    if (b->n_todo > 0) {
-        progress_start(&b->progress, "build", (long)b->bench.n_samples, n_before);
-        struct pool pool = {
-            .n_workers = p->n_workers,
-            .n_tasks = b->n_todo,
-            .result_size = sizeof(struct made),
-            .user = b,
-            .start = start_worker,
-            .task = run_task,
-            .on_result = take_result,
-        };
-        int ok = pool_run(&pool, err);
-        progress_end(&b->progress, NULL);
-        if (ok != 0) {
-            return -1;
+    struct renderer r = renderer_init(&b->bench, b->stems_dir, NULL);
+    struct take_list list = {b, xcalloc(b->n_todo, sizeof *list.samples), 0};
+    for (size_t k = 0; k < b->n_todo; k++) {
+        const struct sample *s = &b->bench.samples[b->todo[k]];
+        size_t i = 0;
+        while (i < list.n &&
+               (list.samples[i]->scene != s->scene || list.samples[i]->take != s->take)) {
+            i++;
+        }
+        if (i == list.n && !take_is_stored(&r.takes, s->scene, s->take_seed)) {
+            list.samples[list.n++] = s;
         }
     }
+    renderer_release(&r);
+    return list;
+}
+
+struct take_worker {
+    const struct take_list *list;
+    struct renderer renderer;
+};
+
+struct take_result {
+    bool is_made;
+    struct err err;
+};
+
+static void *start_take_worker(void *user)
+{
+    const struct take_list *list = user;
+    const struct builder *b = list->builder;
+    struct take_worker *w = xmalloc(sizeof *w);
+    w->list = list;
+    w->renderer = renderer_init(&b->bench, b->stems_dir, b->params->sounds_dir);
+    return w;
+}
+
+static void run_take_task(size_t index, void *state, void *result)
+{
+    struct take_worker *w = state;
+    struct take_result *r = result;
+    const struct sample *s = w->list->samples[index];
+    r->is_made = take_store(&w->renderer.takes, s->scene, s->take_seed, &r->err) == 0;
+}
+
+static int check_take(size_t index, const void *result, void *user, struct err *err)
+{
+    const struct take_list *list = user;
+    const struct take_result *r = result;
+    if (!r->is_made) {
+        *err = r->err;
+        return err_wrap(err, "scene %s", scene_id(list->samples[index]->scene));
+    }
+    return 0;
+}
+
+/* First of all, so that no two workers make the same one. */
+static int make_takes(struct builder *b, struct err *err)
+{
+    struct take_list list = missing_takes(b);
+    struct pool pool = {
+        .n_workers = b->params->n_workers,
+        .n_tasks = list.n,
+        .result_size = sizeof(struct take_result),
+        .user = &list,
+        .start = start_take_worker,
+        .task = run_take_task,
+        .on_result = check_take,
+    };
+    int ok = list.n > 0 ? pool_run(&pool, err) : 0;
+    free(list.samples);
+    return ok;
+}
+
+static int make_samples(struct builder *b, struct err *err)
+{
+    if (open_journal(b, err) != 0 || invalidate(b, err) != 0 || make_takes(b, err) != 0) {
+        return -1;
+    }
+    b->n_done = (long)(b->n_planned - b->n_todo);
+    progress_start(&b->progress, "build", (long)b->n_planned, b->n_done);
+    struct pool pool = {
+        .n_workers = b->params->n_workers,
+        .n_tasks = b->n_todo,
+        .result_size = sizeof(struct made),
+        .user = b,
+        .start = start_worker,
+        .task = run_task,
+        .on_result = take_result,
+    };
+    int ok = pool_run(&pool, err);
+    progress_end(&b->progress, NULL);
+    return ok;
+}
+
+/* All is there: say so in metadata.jsonl, and drop the journals. */
+static int finish(struct builder *b, struct err *err)
+{
+    const struct build_params *p = b->params;
+    char **journals = NULL;
+    size_t n = 0;
     char *spec_dir = fs_join(p->out_dir, ".spec");
-    char *journal = fs_join(p->out_dir, DATASET_JOURNAL);
-    int ok = bench_copy_data(p->spec_path, p->data_dir, spec_dir, err);
-    if (ok == 0) {
-        ok = dataset_write(p->out_dir, &b->bench, b->facts, err);
+    int ok = bench_copy_data(&b->bench, p->data_dir, spec_dir, err) == 0 &&
+                     dataset_write(p->out_dir, &b->bench, b->facts, err) == 0 &&
+                     dataset_list_journals(p->out_dir, &journals, &n, err) == 0
+                 ? 0
+                 : -1;
+    for (size_t i = 0; i < n; i++) {
+        unlink(journals[i]);
     }
-    if (ok == 0) {
-        unlink(journal);
-    }
-    free(journal);
+    fs_free_paths(journals, n);
     free(spec_dir);
     return ok;
 }
@@ -292,25 +468,29 @@ int build_benchmark(const struct build_params *p, struct build_summary *ret, str
 {
     double started = clock_s();
     struct builder b = {.params = p, .stems_dir = fs_join(p->out_dir, ".stems")};
-    struct fs_lock lock = {0};
+    b.journal_path = p->n_shards > 0
+                         ? xasprintf("%s/.build-%d-of-%d.jsonl", p->out_dir, p->shard, p->n_shards)
+                         : fs_join(p->out_dir, DATASET_JOURNAL);
+    struct locks locks = {0};
     int ok = -1;
-    if (bench_load(p->spec_path, p->data_dir, &b.bench, err) != 0) {
+    if (bench_load(p->spec_path, p->data_dir, &p->select, &b.bench, err) != 0) {
         goto out;
     }
     b.facts = xcalloc(b.bench.n_samples, sizeof *b.facts);
-    if (open_dir(&b, &lock, err) == 0) {
-        ok = build(&b, err);
-    }
-    if (ok == 0) {
-        *ret = (struct build_summary){b.bench.n_samples, b.n_todo, clock_s() - started};
+    if (open_dir(&b, &locks, err) == 0 && find_todo(&b, err) == 0 &&
+        (b.n_todo == 0 || make_samples(&b, err) == 0) &&
+        (p->n_shards > 0 || finish(&b, err) == 0)) {
+        *ret = (struct build_summary){b.n_planned, b.n_todo, clock_s() - started};
+        ok = 0;
     }
 out:
     if (b.journal) {
         fclose(b.journal);
     }
-    fs_unlock(&lock);
+    unlock(&locks);
     free(b.todo);
     free(b.facts);
+    free(b.journal_path);
     free(b.stems_dir);
     bench_release(&b.bench);
     return ok;

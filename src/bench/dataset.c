@@ -19,6 +19,25 @@ char *dataset_sample_path(const char *dir, const struct sample *s)
     return xasprintf("%s/matched/%s.flac", dir, s->id);
 }
 
+int dataset_list_journals(const char *dir, char ***ret_paths, size_t *ret_n, struct err *err)
+{
+    char **paths;
+    size_t n_all, n = 0;
+    if (fs_list(dir, ".jsonl", &paths, &n_all, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < n_all; i++) {
+        if (strncmp(fs_basename(paths[i]), ".build", 6) == 0) {
+            paths[n++] = paths[i];
+        } else {
+            free(paths[i]);
+        }
+    }
+    *ret_paths = paths;
+    *ret_n = n;
+    return 0;
+}
+
 static double round_to(double v, double step)
 {
     return (double)(long long)(v / step + (v < 0 ? -0.5 : 0.5)) * step;
@@ -35,20 +54,55 @@ static json_t *number(double v)
 char *dataset_line(const struct sample *s, const struct sample_facts *f)
 {
     const struct item *t = s->item;
-    const char *scenario = t->kind == ITEM_CONTRAST ? t->twin : t->id;
     char *file_name = xasprintf("matched/%s.flac", s->id);
-    json_t *line = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o,"
-        " s:o, s:o, s:s, s:s, s:s?, s:b, s:i}",
-        "file_name", file_name, "id", s->id, "kind", item_kind_names[t->kind], "item", t->id,
-        "scenario", scenario, "category", t->category, "text", t->text, "alone",
-        item_alone_names[t->alone], "gender", voice_gender_name(s->voice->gender), "emotion",
-        s->emotion->id, "rate", s->rate->id, "voice", s->voice->id, "engine", s->voice->engine,
-        "scene", scene_id(s->scene), "snr_db", number(s->snr_db), "achieved_snr_db",
-        number(f->achieved_snr_db), "duration_s", number(f->duration_s), "lufs", number(f->lufs),
-        "true_peak_db", number(f->true_peak_db), "active_level_db", number(f->active_level_db),
-        "sha256", f->sha256, "recipe", f->recipe, "reason", t->reason, "controversial",
-        t->controversial, "item_version", t->version);
+    json_t *line = json_object();
+    const struct {
+        const char *key;
+        const char *value; /* NULL: null */
+    } texts[] = {
+        {"file_name", file_name},
+        {"id", s->id},
+        {"kind", item_kind_names[t->kind]},
+        {"item", t->id},
+        {"scenario", t->kind == ITEM_CONTRAST ? t->twin : t->id},
+        {"split", item_split_names[t->split]},
+        {"category", t->category},
+        {"text", t->text},
+        {"alone", item_alone_names[t->alone]},
+        {"cue", t->kind == ITEM_CONTRAST ? item_cue_names[t->cue] : NULL},
+        {"gender", voice_gender_name(s->voice->gender)},
+        {"emotion", s->emotion->id},
+        {"rate", s->rate->id},
+        {"voice", s->voice->id},
+        {"engine", s->voice->engine},
+        {"scene", scene_id(s->scene)},
+        {"scene_words", scene_words(s->scene)},
+        {"reason", t->reason},
+        {"answer", t->answer},
+        {"sha256", f->sha256},
+        {"recipe", f->recipe},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        json_object_set_new(line, texts[i].key,
+                            texts[i].value ? json_string(texts[i].value) : json_null());
+    }
+    const struct {
+        const char *key;
+        double value;
+    } numbers[] = {
+        {"snr_db", s->snr_db},
+        {"achieved_snr_db", f->achieved_snr_db},
+        {"duration_s", f->duration_s},
+        {"lufs", f->lufs},
+        {"true_peak_db", f->true_peak_db},
+        {"active_level_db", f->active_level_db},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        json_object_set_new(line, numbers[i].key, number(numbers[i].value));
+    }
+    json_object_set_new(line, "take", json_integer(s->take));
+    json_object_set_new(line, "controversial", json_boolean(t->controversial));
+    json_object_set_new(line, "item_version", json_integer(t->version));
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
     char *with_newline = xasprintf("%s\n", text);
     free(text);
@@ -127,15 +181,18 @@ int dataset_open(const char *dir, struct dataset *ret, struct err *err)
     char *data_dir = fs_join(dir, ".spec");
     char *spec_path = fs_join(data_dir, "spec.yaml");
     char *metadata = fs_join(dir, "metadata.jsonl");
-    char *journal = fs_join(dir, DATASET_JOURNAL);
+    char **journals = NULL;
+    size_t n_journals = 0;
     int ok = -1;
     if (!fs_is_dir(dir)) {
         err_set(err, ERR_IO, "%s: no such folder", dir);
-    } else if (!fs_exists(spec_path)) {
+    } else if (dataset_list_journals(dir, &journals, &n_journals, err) != 0) {
+        err_wrap(err, "%s", dir);
+    } else if (!fs_exists(spec_path) && n_journals == 0) {
         err_set(err, ERR_FORMAT, "%s: is no benchmark (aor build makes one)", dir);
-    } else if (!fs_exists(metadata) || fs_exists(journal)) {
-        err_set(err, ERR_FORMAT, "%s: is not finished: run aor build again", dir);
-    } else if (bench_load(spec_path, data_dir, &d.bench, err) == 0) {
+    } else if (!fs_exists(metadata) || n_journals > 0) {
+        err_set(err, ERR_FORMAT, "%s: is not finished: run aor build again (without --shard)", dir);
+    } else if (bench_load(spec_path, data_dir, NULL, &d.bench, err) == 0) {
         d.facts = xcalloc(d.bench.n_samples, sizeof *d.facts);
         ok = dataset_read_facts(metadata, &d.bench, d.facts, NULL, NULL, err);
         for (size_t i = 0; i < d.bench.n_samples && ok == 0; i++) {
@@ -145,7 +202,7 @@ int dataset_open(const char *dir, struct dataset *ret, struct err *err)
             }
         }
     }
-    free(journal);
+    fs_free_paths(journals, n_journals);
     free(metadata);
     free(spec_path);
     free(data_dir);

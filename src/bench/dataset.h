@@ -5,7 +5,7 @@
  *     benchmark.yaml   seed, counts, versions, hashes
  *     metadata.jsonl   one line a sample (Hugging Face audiofolder reads it)
  *     matched/<id>.flac 16 kHz mono 16-bit
- *     .build.jsonl     while a build is unfinished: what it made, metadata.jsonl's lines
+ *     .build*.jsonl    while a build is unfinished: what it made, metadata.jsonl's lines
  *     .spec/           the data files it was built from (bench.h)
  *     .stems/          speech and clips by content hash (render.h)
  */
@@ -17,7 +17,7 @@
 #include "bench/bench.h"
 #include "bench/render.h"
 
-#define DATASET_JOURNAL ".build.jsonl"
+#define DATASET_JOURNAL ".build.jsonl" /* of a whole build; a shard's: .build-<k>-of-<n>.jsonl */
 
 /* What was measured when a sample was made. */
 struct sample_facts {
@@ -53,6 +53,9 @@ int dataset_parse_facts(const char *text, size_t n, const char *name, const stru
                         struct err *err);
 int dataset_read_facts(const char *path, const struct bench *b, struct sample_facts *facts,
                        dataset_other_fn other, void *user, struct err *err);
+
+/* The journals of unfinished builds in dir, sorted; the caller's: fs_free_paths(). */
+int dataset_list_journals(const char *dir, char ***ret_paths, size_t *ret_n, struct err *err);
 
 /* One metadata line, with its newline; the caller's. */
 char *dataset_line(const struct sample *s, const struct sample_facts *f);

@@ -8,7 +8,7 @@
 #include "speech/tts.h"
 
 /* Raise it when a change of code changes the audio: recipes and stems are made anew then. */
-#define RENDER_VERSION 1
+#define RENDER_VERSION 2
 
 #define MAX_SPEECH_S 60.0
 
@@ -20,13 +20,14 @@ struct renderer renderer_init(const struct bench *bench, const char *stems_dir,
     return (struct renderer){
         .bench = bench,
         .stems_dir = stems_dir,
-        .cache = {.bank = &bench->bank, .sounds_dir = sounds_dir, .stems_dir = stems_dir},
+        .takes = {.clips = {.bank = &bench->bank, .sounds_dir = sounds_dir, .stems_dir = stems_dir},
+                  .version = RENDER_VERSION},
     };
 }
 
 void renderer_release(struct renderer *r)
 {
-    scene_cache_release(&r->cache);
+    take_cache_release(&r->takes);
     *r = (struct renderer){0};
 }
 
@@ -45,20 +46,20 @@ static void speech_key(const struct sample *s, char ret[SHA256_HEX_SIZE])
 
 void render_recipe(const struct bench *b, const struct sample *s, char ret[RECIPE_HEX_SIZE])
 {
-    char hex[SHA256_HEX_SIZE];
-    speech_key(s, hex);
+    char speech[SHA256_HEX_SIZE], take[SHA256_HEX_SIZE];
+    speech_key(s, speech);
+    take_key(s->scene, &b->bank, s->take_seed, RENDER_VERSION, take);
     struct mix_params m = mix_default_params();
-    char *recipe = xasprintf("%s\n%s\n%s\n%" PRIu64 "\n%a %a %a %a %a", hex, b->sound_sha256,
-                             scene_id(s->scene), s->scene_seed, s->snr_db, m.speech_level_db,
-                             m.lead_s, m.tail_s, m.max_peak_db);
+    char *recipe = xasprintf("%s\n%s %zu\n%a %a %a %a %a", speech, take, s->take_start, s->snr_db,
+                             m.speech_level_db, m.lead_s, m.tail_s, m.max_peak_db);
+    char hex[SHA256_HEX_SIZE];
     sha256_hex(recipe, strlen(recipe), hex);
     free(recipe);
     memcpy(ret, hex, RECIPE_HEX_SIZE - 1);
     ret[RECIPE_HEX_SIZE - 1] = '\0';
 }
 
-static int load_speech(struct renderer *r, const struct sample *s, struct audio *ret,
-                       struct err *err)
+int render_speech(struct renderer *r, const struct sample *s, struct audio *ret, struct err *err)
 {
     char key[SHA256_HEX_SIZE];
     speech_key(s, key);
@@ -88,9 +89,9 @@ int render_mix(struct renderer *r, const struct sample *s, struct mix *ret, stru
     struct audio speech = {0};
     struct audio scene = {0};
     int ok = -1;
-    if (load_speech(r, s, &speech, err) == 0 &&
-        scene_render(s->scene, &r->cache, s->scene_seed, mix_n_frames(&params, speech.n_frames),
-                     &scene, err) == 0 &&
+    if (render_speech(r, s, &speech, err) == 0 &&
+        take_cut(&r->takes, s->scene, s->take_seed, s->take_start,
+                 mix_n_frames(&params, speech.n_frames), &scene, err) == 0 &&
         mix_build(&params, &speech, &scene, ret, err) == 0) {
         ok = 0;
     } else {
@@ -110,7 +111,8 @@ int render_sample(struct renderer *r, const struct sample *s, enum condition con
     }
     switch (condition) {
     case CONDITION_MATCHED:
-        *ret = mix_sum(&m);
+        *ret = m.sum;
+        m.sum = (struct audio){0};
         break;
     case CONDITION_SPEECH:
         *ret = m.speech;

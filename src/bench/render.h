@@ -1,8 +1,8 @@
 /*
  * render.h - a sample's audio under a condition: a pure function of its recipe.
  *
- * Speech is cached as stems_dir/speech-<key>.flac, clips as stems_dir/clip-<sha256>.flac; what is
- * not there is made and stored.
+ * Speech is cached as stems_dir/speech-<key>.flac, takes of scenes and their clips as take.h and
+ * soundbank.h say; what is not there is made and stored.
  */
 #ifndef AOR_BENCH_RENDER_H
 #define AOR_BENCH_RENDER_H
@@ -20,7 +20,7 @@ extern const char *const condition_names[]; /* ended by NULL */
 struct renderer {
     const struct bench *bench;
     const char *stems_dir;
-    struct scene_cache cache;
+    struct take_cache takes;
 };
 
 /* sounds_dir: where tools/setup/sounds.sh put the packages; NULL when all clips are in stems_dir.
@@ -35,6 +35,9 @@ void renderer_release(struct renderer *r);
  */
 #define RECIPE_HEX_SIZE 33
 void render_recipe(const struct bench *b, const struct sample *s, char ret[RECIPE_HEX_SIZE]);
+
+/* The sample's speech alone, as voices.h renders it. */
+int render_speech(struct renderer *r, const struct sample *s, struct audio *ret, struct err *err);
 
 /* The sample's two parts: mix.h. The caller's: mix_release(). */
 int render_mix(struct renderer *r, const struct sample *s, struct mix *ret, struct err *err);

@@ -14,6 +14,8 @@
 
 const char *const item_kind_names[] = {"scenario", "contrast", "plain", NULL};
 const char *const item_alone_names[] = {"benign", "ambiguous", "alarming", NULL};
+const char *const item_split_names[] = {"dev", "test", NULL};
+const char *const item_cue_names[] = {"target", "intent", "secrecy", "consent", NULL};
 
 static void item_release(struct item *t)
 {
@@ -80,12 +82,14 @@ static int check_words(struct yaml_node at, const char *key, char **words, size_
 static int read_item(struct yaml_node at, const char *category, struct item *t, struct err *err)
 {
     static const char *const keys[] = {
-        "id",    "kind",     "version", "text",   "scene",       "reason",        "twin",
-        "alone", "alarming", "content", "answer", "redeemed_by", "controversial", NULL};
-    int kind, alone;
+        "id",     "kind",  "twin",     "cue",     "split",  "version",     "text",          "scene",
+        "reason", "alone", "alarming", "content", "answer", "redeemed_by", "controversial", NULL};
+    int kind, alone, split;
+    int cue = 0;
     long version;
     if (yaml_check_keys(at, keys, err) != 0 || yaml_get_str(at, "id", &t->id, err) != 0 ||
         yaml_get_enum(at, "kind", item_kind_names, &kind, err) != 0 ||
+        yaml_get_enum(at, "split", item_split_names, &split, err) != 0 ||
         yaml_get_int(at, "version", 1, 1000000, &version, err) != 0 ||
         yaml_get_str(at, "text", &t->text, err) != 0 ||
         yaml_get_str(at, "scene", &t->scene, err) != 0 ||
@@ -98,15 +102,18 @@ static int read_item(struct yaml_node at, const char *category, struct item *t, 
         return -1;
     }
     t->kind = (enum item_kind)kind;
+    t->split = (enum item_split)split;
     t->alone = (enum item_alone)alone;
     t->version = (int)version;
     t->category = xstrdup(category);
     if (t->kind == ITEM_SCENARIO && yaml_get_str(at, "reason", &t->reason, err) != 0) {
         return -1;
     }
-    if (t->kind == ITEM_CONTRAST && yaml_get_str(at, "twin", &t->twin, err) != 0) {
+    if (t->kind == ITEM_CONTRAST && (yaml_get_str(at, "twin", &t->twin, err) != 0 ||
+                                     yaml_get_enum(at, "cue", item_cue_names, &cue, err) != 0)) {
         return -1;
     }
+    t->cue = (enum item_cue)cue;
     if (!text_is_id(t->id, ITEM_MAX_ID)) {
         return yaml_fail(yaml_find(at, "id"), err,
                          "an id has lower-case letters, digits and hyphens, at most %d",
@@ -157,6 +164,8 @@ int item_set_parse(const char *text, size_t n, const char *name, struct item_set
                               strcmp(twin->category, category) != 0)) {
             yaml_fail(yaml_find(at, "twin"), err, "%s is no scenario before it in this file",
                       t.twin);
+        } else if (twin && twin->split != t.split) {
+            yaml_fail(yaml_find(at, "split"), err, "its twin %s is in the other split", t.twin);
         } else {
             set->items[set->n_items++] = t;
             continue;

@@ -13,19 +13,28 @@
 
 enum item_kind { ITEM_SCENARIO, ITEM_CONTRAST, ITEM_PLAIN, ITEM_N_KINDS };
 enum item_alone { ALONE_BENIGN, ALONE_AMBIGUOUS, ALONE_ALARMING };
+enum item_split { SPLIT_DEV, SPLIT_TEST, SPLIT_N };
 
-extern const char *const item_kind_names[];  /* ended by NULL */
-extern const char *const item_alone_names[]; /* ended by NULL */
+/* What makes a contrast harmful: a victim, a stated wish, hiding it, somebody's will. */
+enum item_cue { CUE_TARGET, CUE_INTENT, CUE_SECRECY, CUE_CONSENT };
+
+/* Each ended by NULL. */
+extern const char *const item_kind_names[];
+extern const char *const item_alone_names[];
+extern const char *const item_split_names[];
+extern const char *const item_cue_names[];
 
 struct item {
     char *id;
     enum item_kind kind;
+    enum item_split split; /* a contrast's is its twin's */
     int version;
     char *category;
-    char *text;   /* as spoken */
-    char *scene;  /* id */
-    char *reason; /* scenario: why the scene makes it benign; else NULL */
-    char *twin;   /* contrast: its scenario's id; else NULL */
+    char *text;        /* as spoken */
+    char *scene;       /* id */
+    char *reason;      /* scenario: why the scene makes it benign; else NULL */
+    char *twin;        /* contrast: its scenario's id; else NULL */
+    enum item_cue cue; /* contrast only */
     enum item_alone alone;
     char **alarming;
     size_t n_alarming;
@@ -44,7 +53,7 @@ struct item_set {
 
 /*
  * Read every *.yaml in dir, in the order of names. Missing or unknown keys, doubled ids, words that
- * are not in the text, twins that are no scenario of the same category: errors with
+ * are not in the text, twins that are no scenario of the same category and split: errors with
  * file:line:column.
  */
 int item_set_load(const char *dir, struct item_set *ret, struct err *err);

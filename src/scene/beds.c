@@ -40,11 +40,18 @@ static void fill_brown(struct audio *a, struct rng *rng)
     }
 }
 
+/* A swell is slow: its gain is computed every STEP frames and goes straight in between. */
 static void tremolo(struct audio *a, double hz, double db, double phase)
 {
-    for (size_t i = 0; i < a->n_frames; i++) {
-        double swell = db * sin(2 * PI * hz * (double)i / a->rate + phase);
-        a->pcm[i] = (float)(a->pcm[i] * pow(10, swell / 20));
+    enum { STEP = 32 };
+    double gain = pow(10, db * sin(phase) / 20);
+    for (size_t i = 0; i < a->n_frames; i += STEP) {
+        double angle = 2 * PI * hz * (double)(i + STEP) / a->rate + phase;
+        double next = pow(10, db * sin(angle) / 20);
+        for (size_t k = 0; k < STEP && i + k < a->n_frames; k++) {
+            a->pcm[i + k] *= (float)(gain + (next - gain) * (double)k / STEP);
+        }
+        gain = next;
     }
 }
 
@@ -77,8 +84,15 @@ struct audio bed_noise(const struct noise_spec *spec, struct rng *rng, size_t n_
 
 static void add_sine(struct audio *a, double hz, double gain, double phase)
 {
+    /* A phasor turned by one sample's angle; its rounding grows by 1e-16 a sample. */
+    double w = 2 * PI * hz / a->rate;
+    double turn_re = cos(w), turn_im = sin(w);
+    double re = gain * cos(phase), im = gain * sin(phase);
     for (size_t i = 0; i < a->n_frames; i++) {
-        a->pcm[i] += (float)(gain * sin(2 * PI * hz * (double)i / a->rate + phase));
+        a->pcm[i] += (float)im;
+        double next = re * turn_re - im * turn_im;
+        im = re * turn_im + im * turn_re;
+        re = next;
     }
 }
 
@@ -122,7 +136,7 @@ struct audio bed_crackle(const struct crackle_spec *spec, struct rng *rng, size_
 
 struct audio bed_seamless(const struct audio *clip)
 {
-    size_t n_fade = AUDIO_RATE / 20;
+    size_t n_fade = BED_FADE_FRAMES;
     if (n_fade > clip->n_frames / 4) {
         n_fade = clip->n_frames / 4;
     }

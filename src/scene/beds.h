@@ -52,7 +52,10 @@ struct audio bed_noise(const struct noise_spec *spec, struct rng *rng, size_t n_
 struct audio bed_hum(const struct hum_spec *spec, struct rng *rng, size_t n_frames);
 struct audio bed_crackle(const struct crackle_spec *spec, struct rng *rng, size_t n_frames);
 
-/* The clip with its end cross-faded into its start (50 ms, equal power), so that it can go round.
+#define BED_FADE_FRAMES ((size_t)AUDIO_RATE / 20)
+
+/* The clip with its end cross-faded into its start (BED_FADE_FRAMES or a quarter of it, equal
+ * power), so that it can go round; as much shorter.
  */
 struct audio bed_seamless(const struct audio *clip);
 

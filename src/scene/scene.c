@@ -43,6 +43,11 @@ const struct scene *scene_at(const struct scene_set *set, size_t i)
     return &set->scenes[i];
 }
 
+size_t scene_index_of(const struct scene_set *set, const struct scene *scene)
+{
+    return (size_t)(scene - set->scenes);
+}
+
 const char *scene_id(const struct scene *scene)
 {
     return scene->id;

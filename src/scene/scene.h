@@ -31,6 +31,7 @@ void scene_set_release(struct scene_set *set);
 /* NULL when there is none. Borrowed from set, as are the texts below. */
 const struct scene *scene_find(const struct scene_set *set, const char *id);
 const struct scene *scene_at(const struct scene_set *set, size_t i);
+size_t scene_index_of(const struct scene_set *set, const struct scene *scene);
 const char *scene_id(const struct scene *scene);
 const char *scene_category(const struct scene *scene);
 const char *scene_words(const struct scene *scene);

@@ -38,15 +38,6 @@ static int get_clip(struct scene_cache *cache, size_t clip, const struct audio *
     return 0;
 }
 
-static double peak_db(const struct audio *a)
-{
-    float peak = 0;
-    for (size_t i = 0; i < a->n_frames; i++) {
-        peak = fmaxf(peak, fabsf(a->pcm[i]));
-    }
-    return peak > 0 ? 20 * log10((double)peak) : -INFINITY;
-}
-
 static void add_at(struct audio *sum, const struct audio *a, size_t start)
 {
     for (size_t i = 0; i < a->n_frames && start + i < sum->n_frames; i++) {
@@ -138,7 +129,7 @@ static int render_event(const struct event *e, struct scene_cache *cache, struct
         if (make_event(e, cache, rng, &a, err) != 0) {
             return -1;
         }
-        double level_db = peak_db(&a);
+        double level_db = level_peak_db(&a);
         if (!(level_db > SILENT_DB)) {
             audio_release(&a);
             return err_set(err, ERR_FORMAT, "a clip is silent before its max_s of %g", e->max_s);

@@ -17,5 +17,6 @@ const char *espeak_version(void);
 /* Flite: the voices slt (female), awb and kal16 (male). */
 int flite_speak(const struct tts_request *request, struct audio *ret, struct err *err);
 const char *flite_version(void);
+size_t flite_syllables(const char *text); /* see tts.h */
 
 #endif

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <flite/cst_cg.h>
 #include <flite/flite.h>
 #include <math.h>
@@ -12,6 +13,8 @@
 cst_voice *register_cmu_us_slt(const char *voxdir);
 cst_voice *register_cmu_us_awb(const char *voxdir);
 cst_voice *register_cmu_us_kal16(const char *voxdir);
+
+cst_lexicon *cmu_lex_init(void);
 
 /*
  * mean_z: where the mean of spoken F0 lies, in the voice's own standard deviations from its stated
@@ -31,6 +34,39 @@ static const struct voice_entry {
 const char *flite_version(void)
 {
     return FLITE_PROJECT_VERSION;
+}
+
+/* The CMU lexicon's vowels end in their stress: "aa1". */
+static size_t syllables_of(const cst_lexicon *lexicon, const char *word)
+{
+    cst_val *phones = lex_lookup(lexicon, word, NULL, NULL);
+    size_t n = 0;
+    for (const cst_val *p = phones; p; p = val_cdr(p)) {
+        const char *phone = val_string(val_car(p));
+        n += isdigit((unsigned char)phone[strlen(phone) - 1]) != 0;
+    }
+    delete_val(phones);
+    return n;
+}
+
+size_t flite_syllables(const char *text)
+{
+    flite_init();
+    const cst_lexicon *lexicon = cmu_lex_init();
+    size_t n = 0;
+    char word[64];
+    for (const char *p = text; *p;) {
+        size_t len = 0;
+        for (; isalpha((unsigned char)*p) || *p == '\''; p++) {
+            if (len < sizeof word - 1) {
+                word[len++] = (char)tolower((unsigned char)*p);
+            }
+        }
+        word[len] = '\0';
+        n += len > 0 ? syllables_of(lexicon, word) : 0;
+        p += len == 0;
+    }
+    return n;
 }
 
 /* Mean and range are features of the voice; a clustergen voice has its own in its database. */

@@ -52,6 +52,11 @@ const char *const *tts_engines(void)
     return names;
 }
 
+size_t tts_syllables(const char *text)
+{
+    return flite_syllables(text);
+}
+
 /* What a child writes first; then follow the samples, or nothing after an error. */
 struct reply {
     int rate; /* 0: *err says why */

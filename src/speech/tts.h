@@ -34,4 +34,7 @@ const char *tts_engine_version(const char *engine);
 /* The engines' names, ended by NULL. */
 const char *const *tts_engines(void);
 
+/* Syllables of an English text (letters and apostrophes), by the CMU lexicon and flite's rules. */
+size_t tts_syllables(const char *text);
+
 #endif

@@ -137,7 +137,7 @@ int store_open(const char *path, enum store_mode mode, struct store **ret, struc
     if (mode != STORE_READ) {
         char *lock_path = xasprintf("%s-lock", path);
         char *busy = xasprintf("%s: another process writes this run", path);
-        ok = fs_lock(lock_path, busy, &s->lock, err);
+        ok = fs_lock(lock_path, false, busy, &s->lock, err);
         free(busy);
         free(lock_path);
     }

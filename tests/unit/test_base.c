@@ -132,19 +132,20 @@ static void test_lock(void **state)
     struct err err = {0};
     struct fs_lock lock = {0};
     char *path = fs_join(dir, "lock");
-    assert_int_equal(fs_lock(path, "busy", &lock, &err), 0);
+    assert_int_equal(fs_lock(path, false, "busy", &lock, &err), 0);
     /* The lock is the process's: a child is another one. */
     pid_t pid = fork();
     if (pid == 0) {
         struct fs_lock mine = {0};
-        _exit(fs_lock(path, "busy", &mine, &err) == -1 && strcmp(err.msg, "busy") == 0 ? 0 : 1);
+        _exit(fs_lock(path, false, "busy", &mine, &err) == -1 && strcmp(err.msg, "busy") == 0 ? 0
+                                                                                              : 1);
     }
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     fs_unlock(&lock);
     assert_false(fs_exists(path));
-    assert_int_equal(fs_lock(path, "busy", &lock, &err), 0);
+    assert_int_equal(fs_lock(path, false, "busy", &lock, &err), 0);
     fs_unlock(&lock);
     free(path);
 }

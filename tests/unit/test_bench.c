@@ -18,7 +18,7 @@ static void test_own_data(void **state)
     (void)state;
     struct bench b;
     struct err err = {0};
-    int ok = bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, &b, &err);
+    int ok = bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, NULL, &b, &err);
     assert_string_equal(err.msg, "");
     assert_int_equal(ok, 0);
     size_t n[ITEM_N_KINDS] = {0};
@@ -36,7 +36,8 @@ static void test_own_data(void **state)
         assert_ptr_equal(f->item, m->item);
         assert_ptr_equal(f->emotion, m->emotion);
         assert_ptr_equal(f->rate, m->rate);
-        assert_true(f->snr_db == m->snr_db && f->scene_seed == m->scene_seed);
+        assert_true(f->snr_db == m->snr_db && f->take_seed == m->take_seed &&
+                    f->take_start == m->take_start);
     }
     bench_release(&b);
 }
@@ -89,7 +90,7 @@ static void test_metadata(void **state)
     (void)state;
     struct bench b;
     struct err err = {0};
-    assert_int_equal(bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, &b, &err), 0);
+    assert_int_equal(bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, NULL, &b, &err), 0);
     struct sample_facts *facts = xcalloc(b.n_samples, sizeof *facts);
     struct sample_facts f = {.is_built = true,
                              .duration_s = 5.3,
