@@ -25,7 +25,9 @@ extern const struct cmd cmd_build;
 extern const struct cmd cmd_check;
 extern const struct cmd cmd_doctor;
 extern const struct cmd cmd_judge;
+extern const struct cmd cmd_export;
 extern const struct cmd cmd_run;
+extern const struct cmd cmd_show;
 extern const struct cmd cmd_stats;
 
 /* Log *err and give its exit code. */
@@ -41,6 +43,9 @@ int cmd_parse(const struct opt_command *command, const struct opt *opts, int arg
 /* The parts of a list with commas (NULL: none), empty ones left out; the caller's. */
 void cmd_split(const char *list, char ***ret_parts, size_t *ret_n);
 void cmd_free_list(char **parts, size_t n);
+
+/* "matched,speech" gives a bit for each enum condition; names of no condition are usage errors. */
+int cmd_parse_conditions(const char *text, unsigned *ret, struct err *err);
 
 /* "2/4" gives 2 and 4; NULL gives 0 and 0. Anything else is a usage error. */
 int cmd_parse_shard(const char *text, int *ret_shard, int *ret_n_shards, struct err *err);

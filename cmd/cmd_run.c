@@ -10,31 +10,6 @@
 
 #define MAX_TEMPLATE (1u << 20)
 
-/* "matched,speech" to bits. */
-static int parse_conditions(const char *text, unsigned *ret, struct err *err)
-{
-    unsigned bits = 0;
-    while (*text) {
-        size_t n = strcspn(text, ",");
-        int c = 0;
-        while (condition_names[c] &&
-               !(strlen(condition_names[c]) == n && strncmp(condition_names[c], text, n) == 0)) {
-            c++;
-        }
-        if (!condition_names[c]) {
-            return err_set(err, ERR_USAGE, "\"%.*s\" is no condition: matched, speech", (int)n,
-                           text);
-        }
-        bits |= 1u << c;
-        text += n + (text[n] == ',');
-    }
-    if (bits == 0) {
-        return err_set(err, ERR_USAGE, "-c names no condition");
-    }
-    *ret = bits;
-    return 0;
-}
-
 /* "dir/NAME.gguf" to "NAME.db". */
 static char *default_db_path(const char *model)
 {
@@ -129,7 +104,7 @@ static int run(int argc, char **argv)
         .retry_errors = retry_errors,
         .timeout_s = (double)timeout_s,
     };
-    int ok = parse_conditions(conditions, &params.conditions, &err);
+    int ok = cmd_parse_conditions(conditions, &params.conditions, &err);
     if (ok == 0 && !mmproj_path) {
         ok = err_set(&err, ERR_USAGE,
                      "conditions with sound need the model's audio encoder: name it with --mmproj");

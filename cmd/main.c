@@ -6,10 +6,11 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "bench/render.h"
 #include "cmd.h"
 
-static const struct cmd *const commands[] = {&cmd_build, &cmd_check, &cmd_run,
-                                             &cmd_judge, &cmd_stats, &cmd_doctor};
+static const struct cmd *const commands[] = {&cmd_build, &cmd_check, &cmd_show,  &cmd_export,
+                                             &cmd_run,   &cmd_judge, &cmd_stats, &cmd_doctor};
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 
 int cmd_fail(const struct err *err)
@@ -53,6 +54,30 @@ int cmd_parse_shard(const char *text, int *ret_shard, int *ret_n_shards, struct 
     }
     *ret_shard = shard;
     *ret_n_shards = n_shards;
+    return 0;
+}
+
+int cmd_parse_conditions(const char *text, unsigned *ret, struct err *err)
+{
+    unsigned bits = 0;
+    while (*text) {
+        size_t n = strcspn(text, ",");
+        int c = 0;
+        while (condition_names[c] &&
+               !(strlen(condition_names[c]) == n && strncmp(condition_names[c], text, n) == 0)) {
+            c++;
+        }
+        if (!condition_names[c]) {
+            return err_set(err, ERR_USAGE, "\"%.*s\" is no condition: matched, speech", (int)n,
+                           text);
+        }
+        bits |= 1u << c;
+        text += n + (text[n] == ',');
+    }
+    if (bits == 0) {
+        return err_set(err, ERR_USAGE, "-c names no condition");
+    }
+    *ret = bits;
     return 0;
 }
 

@@ -9,7 +9,7 @@ allowed() {
     case $1 in
     base) echo "base" ;;
     audio | model | store | judge | stats) echo "$1 base" ;;
-    speech | scene) echo "$1 audio base" ;;
+    speech | scene | plot) echo "$1 audio base" ;;
     bench) echo "bench speech scene audio base" ;;
     run) echo "run bench model store speech scene audio base" ;;
     esac
@@ -52,6 +52,9 @@ room jansson.h src/base/json.h
 room nettle/ src/base/fs.c
 room mtmd src/model/local.c
 room chat.h src/model/chat.cpp
+room cairo.h src/plot/picture.c
+room fftw3.h src/plot/spectrogram.c
+room libstemmer.h src/bench/content.c
 room pcre2.h src/judge/rule_file.h
 
 # Only commands print data or end the process; children of ours end by _exit.

@@ -263,7 +263,7 @@ int audio_save_flac(const char *path, const struct audio *a, struct err *err)
         err_set(err, ERR_FORMAT, "%s: FLAC encoding failed", path);
         goto out;
     }
-    ok = fs_write(path, bytes.data, bytes.len, err);
+    ok = fs_write_unsynced(path, bytes.data, bytes.len, err);
 out:
     buf_release(&bytes);
     free(pcm);

@@ -39,7 +39,7 @@ int audio_resample(struct audio *a, int rate, struct err *err);
 /* Round to the 16-bit grid, clipping to it, so that memory holds what a 16-bit file would. */
 void audio_quantize(struct audio *a);
 
-/* Write 16-bit FLAC; the file appears whole or not at all. Samples are rounded as by quantize. */
+/* Write 16-bit FLAC (fs_write_unsynced). Samples are rounded as by quantize. */
 int audio_save_flac(const char *path, const struct audio *a, struct err *err);
 
 /* SHA-256 of the samples as 16-bit little-endian PCM: what a FLAC or WAV of it decodes to. */

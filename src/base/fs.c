@@ -76,7 +76,7 @@ int fs_write_all(int fd, const void *data, size_t n)
     return 0;
 }
 
-int fs_write(const char *path, const void *data, size_t n, struct err *err)
+static int write_file(const char *path, const void *data, size_t n, bool is_synced, struct err *err)
 {
     char *temp = xasprintf("%s.%ld.tmp", path, (long)getpid());
     int ok = -1;
@@ -85,7 +85,7 @@ int fs_write(const char *path, const void *data, size_t n, struct err *err)
         err_errno(err, "%s", path);
         goto out;
     }
-    bool wrote = fs_write_all(fd, data, n) == 0 && fsync(fd) == 0;
+    bool wrote = fs_write_all(fd, data, n) == 0 && (!is_synced || fsync(fd) == 0);
     if (!wrote) {
         err_errno(err, "%s", path);
     }
@@ -105,6 +105,27 @@ int fs_write(const char *path, const void *data, size_t n, struct err *err)
     ok = 0;
 out:
     free(temp);
+    return ok;
+}
+
+int fs_write(const char *path, const void *data, size_t n, struct err *err)
+{
+    return write_file(path, data, n, true, err);
+}
+
+int fs_write_unsynced(const char *path, const void *data, size_t n, struct err *err)
+{
+    return write_file(path, data, n, false, err);
+}
+
+int fs_sync(const char *dir, struct err *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_errno(err, "%s", dir);
+    }
+    int ok = syncfs(fd) == 0 ? 0 : err_errno(err, "%s", dir);
+    close(fd);
     return ok;
 }
 

@@ -26,6 +26,13 @@ int fs_write_all(int fd, const void *data, size_t n);
 /* Write to a temporary file beside path, fsync, and rename over path. */
 int fs_write(const char *path, const void *data, size_t n, struct err *err);
 
+/*
+ * The same without fsync: whole after any death of the process, not after a power cut. For many
+ * files that can be made again; then fs_sync() before another file says that they are there.
+ */
+int fs_write_unsynced(const char *path, const void *data, size_t n, struct err *err);
+int fs_sync(const char *dir, struct err *err);
+
 /* Make the folder and its parents. */
 int fs_mkdirs(const char *path, struct err *err);
 

@@ -361,6 +361,17 @@ int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir
     return ok;
 }
 
+struct plan_counts bench_count(const struct bench *b)
+{
+    struct plan_counts n = {0};
+    for (size_t i = 0; i < b->n_samples; i++) {
+        const struct item *t = b->samples[i].item;
+        n.samples[t->kind]++;
+        n.items[t->kind] += i == 0 || b->samples[i - 1].item != t;
+    }
+    return n;
+}
+
 long bench_find(const struct bench *b, const char *sample_id, size_t hint)
 {
     for (size_t n = 0; n < b->n_samples; n++) {

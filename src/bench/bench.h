@@ -61,6 +61,13 @@ void bench_release(struct bench *b);
 /* Copy what bench_load read into dir (made when missing), as a data folder with b's spec. */
 int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir, struct err *err);
 
+/* What the plan has of each kind. */
+struct plan_counts {
+    size_t items[ITEM_N_KINDS];
+    size_t samples[ITEM_N_KINDS];
+};
+struct plan_counts bench_count(const struct bench *b);
+
 /* Index into samples; -1 when there is none. hint: where to look first (any number). */
 long bench_find(const struct bench *b, const char *sample_id, size_t hint);
 

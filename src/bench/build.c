@@ -1,5 +1,6 @@
 #include "bench/build.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,14 @@ static int make_sample(struct renderer *r, const struct sample *s, const char *d
     return ok;
 }
 
+/* Buffers of one sample are of the next one's size: keep them, or each costs its page faults anew.
+ */
+static void keep_freed_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
 struct worker {
     const struct builder *builder;
     struct renderer renderer;
@@ -70,6 +79,7 @@ static void *start_worker(void *user)
 {
     const struct builder *b = user;
     struct worker *w = xmalloc(sizeof *w);
+    keep_freed_memory();
     w->builder = b;
     w->renderer = renderer_init(&b->bench, b->stems_dir, b->params->sounds_dir);
     return w;
@@ -451,7 +461,8 @@ static int finish(struct builder *b, struct err *err)
     char **journals = NULL;
     size_t n = 0;
     char *spec_dir = fs_join(p->out_dir, ".spec");
-    int ok = bench_copy_data(&b->bench, p->data_dir, spec_dir, err) == 0 &&
+    int ok = fs_sync(p->out_dir, err) == 0 &&
+                     bench_copy_data(&b->bench, p->data_dir, spec_dir, err) == 0 &&
                      dataset_write(p->out_dir, &b->bench, b->facts, err) == 0 &&
                      dataset_list_journals(p->out_dir, &journals, &n, err) == 0
                  ? 0

@@ -6,13 +6,11 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "bench/card.h"
 #include "speech/tts.h"
 
 #define MAX_METADATA (1u << 30)
 #define MAX_SAMPLE_S 120.0
-
-/* Anybody who finds this string in training data knows that the benchmark leaked into it. */
-#define CANARY "aor-bench canary dc7d696c-0f56-4f2e-9ddd-e77d33925597"
 
 char *dataset_sample_path(const char *dir, const struct sample *s)
 {
@@ -272,16 +270,6 @@ static int write_metadata(const char *dir, const struct bench *b, const struct s
     return ok;
 }
 
-static void count_kinds(const struct bench *b, size_t n_items[ITEM_N_KINDS],
-                        size_t n_samples[ITEM_N_KINDS])
-{
-    for (size_t i = 0; i < b->n_samples; i++) {
-        const struct item *t = b->samples[i].item;
-        n_samples[t->kind]++;
-        n_items[t->kind] += i == 0 || b->samples[i - 1].item != t;
-    }
-}
-
 /* One hash for all audio: of the samples' hashes in order. */
 static void pcm_sha256(const struct bench *b, const struct sample_facts *facts,
                        char ret[SHA256_HEX_SIZE])
@@ -299,16 +287,14 @@ static int write_benchmark_yaml(const char *dir, const struct bench *b,
 {
     struct buf y = {0};
     char pcm[SHA256_HEX_SIZE];
-    size_t n_items[ITEM_N_KINDS] = {0};
-    size_t n_samples[ITEM_N_KINDS] = {0};
-    count_kinds(b, n_items, n_samples);
+    struct plan_counts n = bench_count(b);
     pcm_sha256(b, facts, pcm);
     buf_addf(&y, "# Written by aor build. The files it was built from are in .spec.\nname: %s\n",
              b->spec.name);
     buf_addf(&y, "seed: %llu\nsamples: %zu\n", (unsigned long long)b->spec.seed, b->n_samples);
     for (int k = 0; k < ITEM_N_KINDS; k++) {
-        buf_addf(&y, "%ss: {items: %zu, samples: %zu, pairs: %d}\n", item_kind_names[k], n_items[k],
-                 n_samples[k], b->spec.n_pairs[k]);
+        buf_addf(&y, "%ss: {items: %zu, samples: %zu, pairs: %d}\n", item_kind_names[k], n.items[k],
+                 n.samples[k], b->spec.n_pairs[k]);
     }
     buf_addf(&y, "snr_db: [%g, %g, %g]\nengines:\n", b->spec.snr_db[0], b->spec.snr_db[1],
              b->spec.snr_db[2]);
@@ -323,7 +309,7 @@ static int write_benchmark_yaml(const char *dir, const struct bench *b,
 #else
              "other",
 #endif
-             b->data_sha256, pcm, CANARY);
+             b->data_sha256, pcm, CARD_CANARY);
     char *path = fs_join(dir, "benchmark.yaml");
     int ok = fs_write(path, y.data, y.len, err);
     free(path);
@@ -331,87 +317,12 @@ static int write_benchmark_yaml(const char *dir, const struct bench *b,
     return ok;
 }
 
-/* The packages whose clips the planned scenes may use. */
-static void add_sound_licences(struct buf *card, const struct bench *b)
-{
-    bool *used = xcalloc(b->bank.n_packages, sizeof *used);
-    for (size_t i = 0; i < b->n_samples; i++) {
-        if (i > 0 && b->samples[i].scene == b->samples[i - 1].scene) {
-            continue;
-        }
-        size_t *clips;
-        size_t n;
-        scene_clips(b->samples[i].scene, &clips, &n);
-        for (size_t j = 0; j < n; j++) {
-            used[b->bank.clips[clips[j]].package] = true;
-        }
-        free(clips);
-    }
-    for (size_t i = 0; i < b->bank.n_packages; i++) {
-        const struct sound_package *p = &b->bank.packages[i];
-        if (used[i]) {
-            buf_addf(card, "| Debian package %s | %s | %s |\n", p->name, p->licence, p->copyright);
-        }
-    }
-    free(used);
-}
-
-static int write_card(const char *dir, const struct bench *b, struct err *err)
-{
-    struct buf c = {0};
-    size_t n_items[ITEM_N_KINDS] = {0};
-    size_t n_samples[ITEM_N_KINDS] = {0};
-    count_kinds(b, n_items, n_samples);
-    buf_addf(
-        &c,
-        "---\n"
-        "pretty_name: %s\n"
-        "language: [en]\n"
-        "license: cc-by-sa-3.0\n"
-        "task_categories: [audio-text-to-text]\n"
-        "size_categories: [%s]\n"
-        "configs:\n"
-        "  - config_name: default\n"
-        "    data_files:\n"
-        "      - split: test\n"
-        "        path: [\"metadata.jsonl\", \"matched/*.flac\"]\n"
-        "---\n\n"
-        "# %s\n\n"
-        "Spoken requests that sound harmful and are benign in the sound scene around them, with\n"
-        "harmful contrasts and plain requests, for measuring over-refusal of audio language "
-        "models.\n\n",
-        b->spec.name, b->n_samples < 1000 ? "n<1K" : "1K<n<10K", b->spec.name);
-    buf_adds(&c, "**Not human-validated:** no person has yet listened to these samples and "
-                 "confirmed that the\n"
-                 "scenes make the requests harmless. Speech is synthetic; \"emotion\" is intended "
-                 "prosody.\n\n"
-                 "| kind | items | samples |\n|---|---|---|\n");
-    for (int k = 0; k < ITEM_N_KINDS; k++) {
-        buf_addf(&c, "| %s | %zu | %zu |\n", item_kind_names[k], n_items[k], n_samples[k]);
-    }
-    buf_adds(&c, "\nEach line of `metadata.jsonl` describes one sample of `matched/`; "
-                 "`benchmark.yaml` holds seed,\n"
-                 "versions and hashes. SNR is the mean power of the speech over speech-active "
-                 "samples against the\n"
-                 "scene's over the same samples. `sha256` is of the decoded 16-bit PCM.\n\n"
-                 "## Licences of the sounds\n\n"
-                 "The mixes are adaptations of recorded clips under these licences (the texts and "
-                 "the synthetic\n"
-                 "speech are the project's own, Apache-2.0):\n\n"
-                 "| source | licence | copyright |\n|---|---|---|\n");
-    add_sound_licences(&c, b);
-    buf_addf(&c, "\nCanary, so that leaks into training data can be found:\n\n    %s\n", CANARY);
-    char *path = fs_join(dir, "README.md");
-    int ok = fs_write(path, c.data, c.len, err);
-    free(path);
-    buf_release(&c);
-    return ok;
-}
-
 int dataset_write(const char *dir, const struct bench *b, const struct sample_facts *facts,
                   struct err *err)
 {
-    if (write_benchmark_yaml(dir, b, facts, err) != 0 || write_card(dir, b, err) != 0) {
+    static const struct card_config config = {"default", "all",
+                                              "\"metadata.jsonl\", \"matched/*.flac\""};
+    if (write_benchmark_yaml(dir, b, facts, err) != 0 || card_write(dir, b, &config, 1, err) != 0) {
         return -1;
     }
     return write_metadata(dir, b, facts, err); /* last: it says that the benchmark is whole */

@@ -69,6 +69,7 @@ static _Noreturn void run_child(int engine, const struct tts_request *request, i
     cancel_uninstall();
     signal(SIGPIPE, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "aor-speech"); /* tells the engines' time from ours */
     if (getppid() != parent) {
         _exit(1);
     }

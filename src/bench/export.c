@@ -1,0 +1,158 @@
+#include "bench/export.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bench/card.h"
+
+/* The sample's metadata with another first key; the caller's. */
+static char *line_with(const struct dataset *d, size_t i, const char *key, const char *value,
+                       const char *audio_sha256)
+{
+    char *text = dataset_line(&d->bench.samples[i], &d->facts[i]);
+    json_t *old = json_loads(text, 0, NULL);
+    json_t *line = json_object();
+    json_object_set_new(line, key, json_text(value));
+    json_object_del(old, "file_name");
+    json_object_update(line, old);
+    if (audio_sha256) {
+        json_object_set_new(line, "sha256", json_text(audio_sha256));
+    }
+    free(text);
+    text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *with_newline = xasprintf("%s\n", text);
+    free(text);
+    json_decref(line);
+    json_decref(old);
+    return with_newline;
+}
+
+/* Link the file where that is possible, otherwise write the audio anew. */
+static int put_file(const struct dataset *d, struct renderer *r, size_t i, enum condition condition,
+                    const char *path, char ret_sha256[SHA256_HEX_SIZE], struct err *err)
+{
+    struct audio a = {0};
+    char *source = dataset_sample_path(d->dir, &d->bench.samples[i]);
+    int ok = dataset_audio(d, r, i, condition, &a, err);
+    if (ok == 0) {
+        audio_sha256(&a, ret_sha256);
+    }
+    if (ok == 0 && (condition != CONDITION_MATCHED || link(source, path) != 0)) {
+        ok = audio_save_flac(path, &a, err);
+    }
+    free(source);
+    audio_release(&a);
+    return ok;
+}
+
+static int export_split(const struct dataset *d, struct renderer *r, enum condition condition,
+                        enum item_split split, const char *out_dir, struct progress *progress,
+                        struct err *err)
+{
+    struct buf metadata = {0};
+    char *dir = xasprintf("%s/%s/%s", out_dir, condition_names[condition], item_split_names[split]);
+    int ok = fs_mkdirs(dir, err);
+    for (size_t i = 0; i < d->bench.n_samples && ok == 0; i++) {
+        const struct sample *s = &d->bench.samples[i];
+        if (s->item->split != split) {
+            continue;
+        }
+        if (cancel_requested()) {
+            ok = err_set(err, ERR_CANCELLED, "stopped by a signal");
+            break;
+        }
+        char sha256[SHA256_HEX_SIZE];
+        char *name = xasprintf("%s.flac", s->id);
+        char *path = fs_join(dir, name);
+        ok = put_file(d, r, i, condition, path, sha256, err);
+        if (ok == 0) {
+            char *line = line_with(d, i, "file_name", name, sha256);
+            buf_adds(&metadata, line);
+            free(line);
+        }
+        free(path);
+        free(name);
+        progress_update(progress, progress->n_done + 1, NULL);
+    }
+    if (ok == 0 && metadata.len > 0) {
+        char *path = fs_join(dir, "metadata.jsonl");
+        ok = fs_write(path, metadata.data, metadata.len, err);
+        free(path);
+    }
+    free(dir);
+    buf_release(&metadata);
+    return ok;
+}
+
+static bool has_split(const struct bench *b, enum item_split split)
+{
+    for (size_t i = 0; i < b->n_samples; i++) {
+        if (b->samples[i].item->split == split) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int export_hf(const struct dataset *d, unsigned conditions, const char *out_dir, struct err *err)
+{
+    if (fs_exists(out_dir) && !fs_is_empty_dir(out_dir)) {
+        return err_set(err, ERR_USAGE, "%s: is there and is not an empty folder", out_dir);
+    }
+    struct renderer r = renderer_init(&d->bench, d->stems_dir, NULL);
+    struct card_config *configs = NULL;
+    char **files = NULL;
+    size_t n = 0;
+    long n_conditions = 0;
+    for (int c = 0; condition_names[c]; c++) {
+        n_conditions += (conditions & (1u << c)) != 0;
+    }
+    struct progress progress;
+    progress_start(&progress, "export", n_conditions * (long)d->bench.n_samples, 0);
+    int ok = 0;
+    for (int c = 0; condition_names[c]; c++) {
+        for (int s = 0; s < SPLIT_N && ok == 0 && (conditions & (1u << c)) != 0; s++) {
+            if (!has_split(&d->bench, (enum item_split)s)) {
+                continue;
+            }
+            ok =
+                export_split(d, &r, (enum condition)c, (enum item_split)s, out_dir, &progress, err);
+            files = xrealloc(files, (n + 1) * sizeof *files);
+            configs = xrealloc(configs, (n + 1) * sizeof *configs);
+            files[n] = xasprintf("\"%s/%s/*\"", condition_names[c], item_split_names[s]);
+            configs[n] = (struct card_config){condition_names[c], item_split_names[s], files[n]};
+            n++;
+        }
+    }
+    if (ok == 0) {
+        progress_end(&progress, NULL);
+        ok = card_write(out_dir, &d->bench, configs, n, err);
+    }
+    fs_free_paths(files, n);
+    free(configs);
+    renderer_release(&r);
+    return ok;
+}
+
+int export_jsonl(const struct dataset *d, export_line_fn line, void *user, struct err *err)
+{
+    char *dir = realpath(d->dir, NULL);
+    if (!dir) {
+        return err_errno(err, "%s", d->dir);
+    }
+    for (size_t i = 0; i < d->bench.n_samples; i++) {
+        char *path = dataset_sample_path(dir, &d->bench.samples[i]);
+        char *text = line_with(d, i, "audio", path, NULL);
+        line(text, user);
+        free(text);
+        free(path);
+    }
+    free(dir);
+    return 0;
+}

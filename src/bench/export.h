@@ -1,0 +1,24 @@
+/*
+ * export.h - a benchmark for other programs.
+ */
+#ifndef AOR_BENCH_EXPORT_H
+#define AOR_BENCH_EXPORT_H
+
+#include "bench/dataset.h"
+
+/*
+ * A folder to publish: README.md and <condition>/<split>/ with metadata.jsonl and one FLAC file a
+ * sample; a configuration a condition, the first the default, each with the splits dev and test. A
+ * Hugging Face audiofolder. conditions: a bit set of enum condition, not 0. out_dir must be new or
+ * empty. Files of matched are hard links where the file system has them.
+ */
+int export_hf(const struct dataset *d, unsigned conditions, const char *out_dir, struct err *err);
+
+/*
+ * One JSON object a sample: its metadata line with "audio", the absolute path of its matched file,
+ * instead of file_name. line gets each with its newline.
+ */
+typedef void (*export_line_fn)(const char *line, void *user);
+int export_jsonl(const struct dataset *d, export_line_fn line, void *user, struct err *err);
+
+#endif
