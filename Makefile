@@ -3,6 +3,7 @@
 #   make          build aor (build/release/aor)
 #   make demo     install what is missing, build, and go the whole way on a small benchmark
 #   make test     all tests              make check   format, layers, static analysis, man pages
+#   make bench    speed and memory beside what one would use instead, as ratios
 #   make fuzz     each fuzz target for FUZZ_SECONDS
 #   make install PREFIX=/usr/local
 
@@ -11,7 +12,7 @@ DEMO ?= demo
 FUZZ_SECONDS ?= 10
 SETUP := tools/setup
 
-.PHONY: all deps dev-deps release asan test check demo fuzz install clean
+.PHONY: all deps dev-deps release asan test check demo bench fuzz install clean
 
 all: release
 
@@ -54,6 +55,11 @@ fuzz: dev-deps
 demo: release
 	@$(SETUP)/sounds.sh >/dev/null
 	@tools/demo.sh build/release/aor $(DEMO)
+
+bench: release
+	@$(SETUP)/apt.sh dev bench
+	@$(SETUP)/sounds.sh >/dev/null
+	@bench/build.sh build/release/aor
 
 install: release
 	cmake --install build/release

@@ -1,3 +1,5 @@
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cancel.h"
@@ -5,6 +7,9 @@
 #include "base/pool.h"
 #include "bench/check.h"
 #include "cmd.h"
+#include "run/runner.h"
+#include "stats/wer.h"
+#include "store/store.h"
 
 struct problems {
     bool as_json;
@@ -45,7 +50,7 @@ static void print_balance(const struct check_report *r)
 {
     printf("\nBalance, samples a level:\n  %-26s", "");
     for (int k = 0; k < ITEM_N_KINDS; k++) {
-        printf(" %20ss", item_kind_names[k]);
+        printf(" %21s", item_kind_names[k]);
     }
     putchar('\n');
     for (int f = 0; f < BALANCE_N_FACTORS; f++) {
@@ -65,7 +70,7 @@ static void print_content(const struct content *c)
     size_t n_scenarios = c->n_alone[0] + c->n_alone[1] + c->n_alone[2];
     printf("\nTexts:\n");
     for (int k = 0; k < ITEM_N_KINDS; k++) {
-        printf("  %-10ss %4zu dev %4zu test\n", item_kind_names[k], c->n_items[k][SPLIT_DEV],
+        printf("  %ss: %zu dev, %zu test\n", item_kind_names[k], c->n_items[k][SPLIT_DEV],
                c->n_items[k][SPLIT_TEST]);
     }
     printf("  scenarios alone: %zu benign, %zu ambiguous, %zu alarming; %zu controversial\n",
@@ -84,22 +89,6 @@ static void print_content(const struct content *c)
         printf("  the closest two texts share %.0f%% of their word pairs: %s, %s\n",
                100 * c->max_similarity, c->closest[0]->id, c->closest[1]->id);
     }
-}
-
-static void print_text(const struct check_report *r)
-{
-    printf("%zu samples, %.1f min of audio\n\nMeasured on the files:\n", r->n_samples,
-           r->total_s / 60);
-    print_range("duration", r->duration_s, "s");
-    print_range("loudness", r->lufs, "LUFS");
-    print_range("true peak", r->true_peak_db, "dBTP");
-    print_range("active speech level", r->active_level_db, "dBFS");
-    print_range("SNR, achieved - wanted", r->snr_error_db, "dB");
-    print_prosody(r);
-    print_balance(r);
-    print_content(&r->content);
-    printf("\n%zu samples clip, %zu have a problem: %s\n", r->n_clipped, r->n_bad,
-           r->n_bad == 0 ? "all good" : "see above");
 }
 
 static json_t *range_json(struct check_range r)
@@ -167,7 +156,8 @@ static json_t *content_json(const struct content *c)
         c->closest[1] ? c->closest[1]->id : NULL);
 }
 
-static void print_json(const struct check_report *r, json_t *problems)
+/* Takes over asr, which may be NULL. */
+static void print_json(const struct check_report *r, json_t *problems, json_t *asr)
 {
     json_t *all =
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "samples",
@@ -177,16 +167,172 @@ static void print_json(const struct check_report *r, json_t *problems)
                   "active_level_db", range_json(r->active_level_db), "snr_error_db",
                   range_json(r->snr_error_db), "speech", cells_json(r), "balance", balance_json(r),
                   "content", content_json(&r->content), "problems", problems);
+    if (asr) {
+        json_object_set_new(all, "asr", asr);
+    }
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     putchar('\n');
     json_decref(all);
 }
 
+/* Words of a model that was asked to write down what it hears, against what was said. */
+struct asr_level {
+    const char *factor;
+    char level[64];
+    size_t n_samples, n_errors, n_words;
+    size_t n_bad; /* samples with more than half of the words wrong */
+};
+
+struct asr {
+    struct asr_level *levels; /* the first is of all samples */
+    size_t n_levels;
+    size_t n_unanswered;
+};
+
+static void add_to_level(struct asr *a, const char *factor, const char *level, struct wer w)
+{
+    size_t i = 0;
+    while (i < a->n_levels &&
+           !(strcmp(a->levels[i].factor, factor) == 0 && strcmp(a->levels[i].level, level) == 0)) {
+        i++;
+    }
+    if (i == a->n_levels) {
+        a->levels = xrealloc(a->levels, (i + 1) * sizeof *a->levels);
+        a->levels[a->n_levels++] = (struct asr_level){.factor = factor};
+        snprintf(a->levels[i].level, sizeof a->levels[i].level, "%s", level);
+    }
+    a->levels[i].n_samples++;
+    a->levels[i].n_errors += w.n_errors;
+    a->levels[i].n_words += w.n_words;
+    a->levels[i].n_bad += 2 * w.n_errors > w.n_words;
+}
+
+static int take_transcript(const struct store_row *row, void *user, struct err *err)
+{
+    (void)err;
+    struct asr *a = user;
+    if (!row->has_response || row->is_error) {
+        a->n_unanswered++;
+        return 0;
+    }
+    struct wer w = wer_count(row->sample.text, row->response);
+    char snr[32];
+    snprintf(snr, sizeof snr, "%g", row->sample.snr_db);
+    add_to_level(a, "all", "all", w);
+    add_to_level(a, "gender", row->sample.gender, w);
+    add_to_level(a, "emotion", row->sample.emotion, w);
+    add_to_level(a, "rate", row->sample.rate, w);
+    add_to_level(a, "SNR", snr, w);
+    add_to_level(a, "voice", row->sample.voice, w);
+    add_to_level(a, "scene", row->sample.scene, w);
+    return 0;
+}
+
+static double level_wer(const struct asr_level *l)
+{
+    return l->n_words > 0 ? (double)l->n_errors / (double)l->n_words : 0;
+}
+
+static void print_asr(const struct asr *a, const char *model)
+{
+    printf("\nIntelligibility, as %s writes it down:\n  %-22s %8s %8s %16s\n", model, "", "samples",
+           "WER", "above 50%");
+    static const char *const order[] = {"all", "gender", "emotion", "rate",
+                                        "SNR", "voice",  "scene"};
+    for (size_t f = 0; f < sizeof order / sizeof *order; f++) {
+        if (f > 0) {
+            printf("  by %s\n", order[f]);
+        }
+        for (size_t i = 0; i < a->n_levels; i++) {
+            const struct asr_level *l = &a->levels[i];
+            if (strcmp(l->factor, order[f]) == 0) {
+                printf("    %-20s %8zu %7.1f%% %15.1f%%\n", l->level, l->n_samples,
+                       100 * level_wer(l), 100 * (double)l->n_bad / (double)l->n_samples);
+            }
+        }
+    }
+    if (a->n_unanswered > 0) {
+        printf("  %zu samples have no transcript\n", a->n_unanswered);
+    }
+}
+
+static json_t *asr_json(const struct asr *a, const char *model)
+{
+    json_t *levels = json_array();
+    for (size_t i = 0; i < a->n_levels; i++) {
+        const struct asr_level *l = &a->levels[i];
+        json_array_append_new(levels,
+                              json_pack("{s:s, s:s, s:o, s:f, s:o}", "factor", l->factor, "level",
+                                        l->level, "samples", count(l->n_samples), "wer",
+                                        level_wer(l), "above_half", count(l->n_bad)));
+    }
+    return json_pack("{s:o, s:o, s:o}", "model", json_text(model), "unanswered",
+                     count(a->n_unanswered), "levels", levels);
+}
+
+/* asr may be NULL. */
+static void print_text(const struct check_report *r, const struct asr *asr, const char *model)
+{
+    printf("%zu samples, %.1f min of audio\n\nMeasured on the files:\n", r->n_samples,
+           r->total_s / 60);
+    print_range("duration", r->duration_s, "s");
+    print_range("loudness", r->lufs, "LUFS");
+    print_range("true peak", r->true_peak_db, "dBTP");
+    print_range("active speech level", r->active_level_db, "dBFS");
+    print_range("SNR, achieved - wanted", r->snr_error_db, "dB");
+    print_prosody(r);
+    print_balance(r);
+    print_content(&r->content);
+    if (asr) {
+        print_asr(asr, fs_basename(model));
+    }
+    printf("\n%zu samples clip, %zu have a problem: %s\n", r->n_clipped, r->n_bad,
+           r->n_bad == 0 ? "all good" : "see above");
+}
+
+/* Ask the model to transcribe every sample, in a run file of the benchmark's own, and compare. */
+static int transcribe(const char *bench_dir, const char *model, const char *mmproj, struct asr *ret,
+                      struct err *err)
+{
+    struct store *store = NULL;
+    struct run_summary summary;
+    if (!mmproj) {
+        return err_set(err, ERR_USAGE, "--asr wants --mmproj too: the model's audio encoder");
+    }
+    signal(SIGPIPE, SIG_IGN); /* a dead model process shows when it is read from */
+    char *db_path = xasprintf("%s/.asr-%s.db", bench_dir, fs_basename(model));
+    char *prompt_path = cmd_shared_path("data/prompts/transcribe.yaml");
+    struct run_params params = {
+        .bench_dir = bench_dir,
+        .db_path = db_path,
+        .prompt_path = prompt_path,
+        .model = local_default_params(),
+        .conditions = 1u << CONDITION_MATCHED,
+        .retry_errors = true,
+        .timeout_s = 600,
+    };
+    params.model.text_path = model;
+    params.model.mmproj_path = mmproj;
+    int ok = run_model(&params, &summary, err) == 0 &&
+                     store_open(db_path, STORE_READ, &store, err) == 0 &&
+                     store_each(store, NULL, take_transcript, ret, err) == 0
+                 ? 0
+                 : -1;
+    store_close(store, NULL);
+    free(prompt_path);
+    free(db_path);
+    return ok;
+}
+
 static int run(int argc, char **argv)
 {
     bool as_json = false;
+    const char *model = NULL;
+    const char *mmproj = NULL;
     long n_workers = pool_default_workers();
     const struct opt opts[] = {
+        {0, "asr", OPT_STR, &model, "GGUF", "a model that transcribes: word error rates too", 0, 0},
+        {0, "mmproj", OPT_STR, &mmproj, "GGUF", "its audio encoder (required with --asr)", 0, 0},
         {0, "json", OPT_FLAG, &as_json, NULL, "JSON on stdout", 0, 0},
         {'j', "jobs", OPT_INT, &n_workers, "N", "processes (default: all processors)", 1, 1024},
         {0},
@@ -195,8 +341,12 @@ static int run(int argc, char **argv)
         .name = "check",
         .synopsis = "BENCH [options]",
         .summary = "Measure a benchmark again: hashes, levels, SNR, prosody, balance, texts.",
-        .details = "Ends with code 3 when a sample has a problem.",
-        .examples = "  aor check bench\n  aor check bench --json | jq .speech\n",
+        .details =
+            "Ends with code 3 when a sample has a problem. With --asr the model writes down\n"
+            "every sample (prompts/transcribe.yaml); its words are kept in the benchmark, and\n"
+            "the same command goes on after an interruption.",
+        .examples = "  aor check bench\n  aor check bench --json | jq .speech\n"
+                    "  aor check bench --asr voxtral.gguf --mmproj voxtral-mmproj.gguf\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);
@@ -208,18 +358,22 @@ static int run(int argc, char **argv)
     struct dataset d = {0};
     struct check_report report;
     struct problems problems = {as_json, json_array()};
+    struct asr asr = {0};
     if (dataset_open(argv[1], &d, &err) != 0 ||
         check_dataset(&d, (int)n_workers, take_problem, &problems, &report, &err) != 0) {
         status = cmd_fail(&err);
     } else {
-        if (as_json) {
-            print_json(&report, problems.list);
-        } else {
-            print_text(&report);
-        }
         status = report.n_bad > 0 ? EXIT_WITH_ERRORS : EXIT_FINE;
+        if (model && transcribe(argv[1], model, mmproj, &asr, &err) != 0) {
+            status = cmd_fail(&err);
+        } else if (as_json) {
+            print_json(&report, problems.list, model ? asr_json(&asr, fs_basename(model)) : NULL);
+        } else {
+            print_text(&report, model ? &asr : NULL, model);
+        }
         check_report_release(&report);
     }
+    free(asr.levels);
     json_decref(problems.list);
     dataset_release(&d);
     return status;
