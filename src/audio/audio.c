@@ -95,6 +95,56 @@ static SF_VIRTUAL_IO memory_io = {
     .tell = memory_tell,
 };
 
+static uint32_t get_le32(const uint8_t *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* Where the size of a WAV's data chunk stands, before the data; 0 where the bytes are no WAV. */
+static size_t find_wav_size(const uint8_t *b, size_t n)
+{
+    if (n < 12 || memcmp(b, "RIFF", 4) != 0 || memcmp(b + 8, "WAVE", 4) != 0) {
+        return 0;
+    }
+    for (size_t at = 12; n - at >= 8;) {
+        size_t size = get_le32(b + at + 4);
+        size += size % 2;
+        if (memcmp(b + at, "data", 4) == 0) {
+            return at + 4;
+        }
+        if (size > n - at - 8) {
+            break;
+        }
+        at += 8 + size;
+    }
+    return 0;
+}
+
+void audio_mend_wav(void *data, size_t n)
+{
+    uint8_t *b = data;
+    size_t at = find_wav_size(b, n);
+    if (at == 0 || n > MAX_FILE || (get_le32(b + at) != 0 && get_le32(b + at) <= MAX_FILE)) {
+        return;
+    }
+    uint32_t size = (uint32_t)(n - at - 4);
+    for (int i = 0; i < 4; i++) {
+        b[at + (size_t)i] = (uint8_t)(size >> (8 * i) & 0xff);
+    }
+}
+
+/* The library takes a WAV that was broken off for a short one. A size that cannot be is a lie. */
+static int check_wav(const void *data, size_t n, const char *name, struct err *err)
+{
+    size_t at = find_wav_size(data, n);
+    uint32_t size = at > 0 ? get_le32((const uint8_t *)data + at) : 0;
+    if (at > 0 && size <= MAX_FILE && size > n - at - 4) {
+        return err_set(err, ERR_FORMAT, "%s: broken off after %zu of %u bytes of sound", name,
+                       n - at - 4, size);
+    }
+    return 0;
+}
+
 static int check_info(const SF_INFO *info, const char *name, double max_s, struct err *err)
 {
     switch (info->format & SF_FORMAT_TYPEMASK) {
@@ -174,7 +224,8 @@ int audio_load_memory(const void *data, size_t n, const char *name, int rate, do
     if (!file) {
         return err_set(err, ERR_FORMAT, "%s: %s", name, sf_strerror(NULL));
     }
-    if (check_info(&info, name, max_s, err) != 0 || decode(file, &info, name, &pcm, err) != 0) {
+    if (check_wav(data, n, name, err) != 0 || check_info(&info, name, max_s, err) != 0 ||
+        decode(file, &info, name, &pcm, err) != 0) {
         goto out;
     }
     a.n_frames = pcm.len / sizeof(float);

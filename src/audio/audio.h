@@ -33,6 +33,12 @@ int audio_load(const char *path, int rate, double max_s, struct audio *ret, stru
 int audio_load_memory(const void *data, size_t n, const char *name, int rate, double max_s,
                       struct audio *ret, struct err *err);
 
+/*
+ * A WAV that was sent while it was made states 0 or some gigabytes of sound: where it does, make
+ * the n bytes in memory state what is there. Other bytes are left as they are.
+ */
+void audio_mend_wav(void *data, size_t n);
+
 /* Resample in place (libsoxr, high quality); the result has round(n_frames * rate / old) frames. */
 int audio_resample(struct audio *a, int rate, struct err *err);
 

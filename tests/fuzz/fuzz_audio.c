@@ -1,4 +1,4 @@
-/* Any bytes as an audio file: an error, or finite samples at the wanted rate. */
+/* Any bytes as an audio file, mended or not: an error, or finite samples at the wanted rate. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ const char *__lsan_default_suppressions(void)
     return "leak:libvorbis\nleak:libsndfile\n";
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void load(const void *data, size_t size)
 {
     struct audio a = {0};
     struct err err = {0};
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (err.code == ERR_NONE || a.pcm) {
             abort();
         }
-        return 0;
+        return;
     }
     if (a.rate != AUDIO_RATE) {
         abort();
@@ -34,5 +34,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     audio_quantize(&a);
     audio_release(&a);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct buf mended = {0};
+    buf_add(&mended, data, size);
+    audio_mend_wav(mended.data, size);
+    load(data, size);
+    load(mended.data, size);
+    buf_release(&mended);
     return 0;
 }

@@ -106,6 +106,43 @@ static void test_stereo_is_averaged(void **state)
     buf_release(&b);
 }
 
+/* What OpenAI, ElevenLabs, pocket-tts, and writers to a pipe state of a WAV that they stream. */
+static void test_streamed_wav(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {0xFFFFFFFF, 0x7FFFFFFF, 2000000000, 0};
+    const int16_t pcm[] = {5, 6, 7, 8};
+    for (int i = 0; i < 4; i++) {
+        struct buf b = make_wav(1, 1, 16000, 16, pcm, sizeof pcm);
+        struct audio a;
+        struct err err;
+        for (int k = 0; k < 4; k++) {
+            b.data[40 + k] = (char)(sizes[i] >> (8 * k) & 0xff);
+        }
+        audio_mend_wav(b.data, b.len);
+        assert_int_equal(b.data[40], sizeof pcm);
+        assert_int_equal(load(&b, 0, &a, &err), 0);
+        assert_int_equal(a.n_frames, 4);
+        assert_true(a.pcm[3] == 8 / 32768.0f);
+        audio_release(&a);
+        buf_release(&b);
+    }
+    /* A size that may be true stays, and so does what is no WAV. */
+    struct buf b = make_wav(1, 1, 16000, 16, pcm, sizeof pcm);
+    char before[52];
+    b.data[40] = 100;
+    memcpy(before, b.data, sizeof before);
+    audio_mend_wav(b.data, b.len);
+    assert_memory_equal(b.data, before, sizeof before);
+    b.data[0] = 'X', b.data[40] = 0;
+    memcpy(before, b.data, sizeof before);
+    for (size_t n = 0; n <= b.len; n++) {
+        audio_mend_wav(b.data, n);
+    }
+    assert_memory_equal(b.data, before, sizeof before);
+    buf_release(&b);
+}
+
 static void test_bad_files(void **state)
 {
     (void)state;
@@ -116,6 +153,9 @@ static void test_bad_files(void **state)
     buf_adds(&empty, "");
     struct buf wav = make_wav(1, 1, 16000, 16, pcm, 0);
     assert_load_fails(&wav, "x.wav: holds no sound");
+    wav = make_wav(1, 1, 16000, 16, pcm, sizeof pcm);
+    wav.len -= 50;
+    assert_load_fails(&wav, "x.wav: broken off after 150 of 200 bytes of sound");
     wav = make_wav(1, 1, 1, 16, pcm, sizeof pcm);
     assert_load_fails(&wav, "x.wav: a rate of 1 Hz");
     wav = make_wav(1, 1, 2000000000, 16, pcm, sizeof pcm);
@@ -363,12 +403,19 @@ static void test_trim_and_fade(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wav_is_exact),     cmocka_unit_test(test_stereo_is_averaged),
-        cmocka_unit_test(test_bad_files),        cmocka_unit_test(test_wav_with_a_lying_length),
-        cmocka_unit_test(test_quantize),         cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_flac_round_trip),  cmocka_unit_test(test_failed_write_leaves_nothing),
-        cmocka_unit_test(test_resample_lengths), cmocka_unit_test(test_resample_keeps_a_sine),
-        cmocka_unit_test(test_filters),          cmocka_unit_test(test_tremor),
+        cmocka_unit_test(test_wav_is_exact),
+        cmocka_unit_test(test_stereo_is_averaged),
+        cmocka_unit_test(test_streamed_wav),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_wav_with_a_lying_length),
+        cmocka_unit_test(test_quantize),
+        cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_flac_round_trip),
+        cmocka_unit_test(test_failed_write_leaves_nothing),
+        cmocka_unit_test(test_resample_lengths),
+        cmocka_unit_test(test_resample_keeps_a_sine),
+        cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_tremor),
         cmocka_unit_test(test_trim_and_fade),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
