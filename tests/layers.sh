@@ -50,6 +50,7 @@ room sqlite3.h src/store/store.c
 room libfyaml.h src/base/yaml.c
 room jansson.h src/base/json.h
 room nettle/ src/base/fs.c
+room curl/ src/base/http.c
 room mtmd src/model/local.c
 room chat.h src/model/chat.cpp
 room cairo.h src/plot/picture.c
