@@ -24,13 +24,15 @@ static void add(struct doctor *d, const char *name, bool is_ok, const char *deta
 
 static void examine_engines(struct doctor *d)
 {
-    static const char *const voices[] = {"en-us", "slt"};
-    for (int i = 0; tts_engines()[i]; i++) {
-        const char *engine = tts_engines()[i];
-        struct tts_request request = {engine, voices[i], "This is a test.", 1, 0, 1, 1};
+    static const struct tts_request requests[] = {
+        {.engine = "espeak", .voice = "en-us", .text = "This is a test.", .speed = 1, .range = 1},
+        {.engine = "flite", .voice = "slt", .text = "This is a test.", .speed = 1, .range = 1},
+    };
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        const char *engine = requests[i].engine;
         struct audio a = {0};
         struct err err = {0};
-        bool is_ok = tts_render(&request, &a, &err) == 0;
+        bool is_ok = tts_render(&requests[i], &a, &err) == 0;
         char *name = xasprintf("speech engine %s", engine);
         char *detail = is_ok ? xasprintf("version %s, speaks (%.1f s of sound)",
                                          tts_engine_version(engine), (double)a.n_frames / a.rate)

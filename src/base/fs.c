@@ -244,7 +244,7 @@ int fs_lock(const char *path, bool is_shared, const char *busy, struct fs_lock *
             return err_errno(err, "%s", path);
         }
         struct flock whole = {.l_type = is_shared ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
-        if (fcntl(fd, F_SETLK, &whole) != 0) {
+        if (fcntl(fd, busy ? F_SETLK : F_SETLKW, &whole) != 0) {
             int ok = errno == EAGAIN || errno == EACCES ? err_set(err, ERR_IO, "%s", busy)
                                                         : err_errno(err, "%s", path);
             close(fd);

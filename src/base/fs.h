@@ -57,7 +57,7 @@ void fs_free_paths(char **paths, size_t n);
  * A lock by a file of its own, made at path: exclusive, and removed by fs_unlock; or shared by any
  * number of holders, and left there. It is the process's (fcntl): its death ends the lock at once,
  * children do not hold it. A lock that another process holds is an error with code ERR_IO and busy
- * as its message.
+ * as its message; or, where busy is NULL, waited for.
  */
 struct fs_lock {
     char *path; /* NULL: not held */

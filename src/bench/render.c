@@ -31,15 +31,30 @@ void renderer_release(struct renderer *r)
     *r = (struct renderer){0};
 }
 
-static void speech_key(const struct sample *s, char ret[SHA256_HEX_SIZE])
+/* A server is asked again only where the request would be another one. */
+static char *server_recipe(const struct sample *s)
+{
+    const struct voice *v = s->voice;
+    const char *instructions = s->emotion->instructions ? s->emotion->instructions : "";
+    return xasprintf("%d\n%s\n%s\n%s\n%s\n%a\n%zu %s\n%s", RENDER_VERSION,
+                     tts_engine_version(v->engine), v->server->url, v->server->model, v->voice,
+                     s->rate->speed, strlen(instructions), instructions, s->item->text);
+}
+
+static char *engine_recipe(const struct sample *s)
 {
     const struct voice *v = s->voice;
     const struct emotion *e = s->emotion;
     const char *version = tts_engine_version(v->engine);
-    char *recipe = xasprintf("%d\n%s %s\n%s\n%a\n%a %a %a %a %a %a\n%a\n%" PRIu32 "\n%s",
-                             RENDER_VERSION, v->engine, version ? version : "", v->voice, v->pitch,
-                             e->pitch, e->range, e->tilt_db, e->tremor_hz, e->tremor_cents,
-                             e->tremor_db, s->rate->speed, s->speech_seed, s->item->text);
+    return xasprintf("%d\n%s %s\n%s\n%a\n%a %a %a %a %a %a\n%a\n%" PRIu32 "\n%s", RENDER_VERSION,
+                     v->engine, version ? version : "", v->voice, v->pitch, e->pitch, e->range,
+                     e->tilt_db, e->tremor_hz, e->tremor_cents, e->tremor_db, s->rate->speed,
+                     s->speech_seed, s->item->text);
+}
+
+static void speech_key(const struct sample *s, char ret[SHA256_HEX_SIZE])
+{
+    char *recipe = s->voice->server ? server_recipe(s) : engine_recipe(s);
     sha256_hex(recipe, strlen(recipe), ret);
     free(recipe);
 }
@@ -59,25 +74,48 @@ void render_recipe(const struct bench *b, const struct sample *s, char ret[RECIP
     ret[RECIPE_HEX_SIZE - 1] = '\0';
 }
 
+static int make_speech(const struct sample *s, const char *path, struct audio *ret, struct err *err)
+{
+    struct audio a = {0};
+    if (voice_render(s->voice, s->emotion, s->rate, s->item->text, s->speech_seed, &a, err) != 0) {
+        return -1;
+    }
+    audio_quantize(&a);
+    if (audio_save_flac(path, &a, err) != 0) {
+        audio_release(&a);
+        return -1;
+    }
+    *ret = a;
+    return 0;
+}
+
+/*
+ * Samples that differ in nothing that a server is told share a stem, and a server may say the same
+ * in another way next time: one process asks, the others wait for what it gets. A lock that a
+ * killed build leaves goes with its other temporary files.
+ */
+static int ask_once(const struct sample *s, const char *path, struct audio *ret, struct err *err)
+{
+    struct fs_lock lock = {0};
+    char *lock_path = xasprintf("%s.lock.tmp", path);
+    int ok = fs_lock(lock_path, false, NULL, &lock, err);
+    if (ok == 0) {
+        ok = fs_exists(path) ? audio_load(path, AUDIO_RATE, MAX_SPEECH_S, ret, err)
+                             : make_speech(s, path, ret, err);
+    }
+    fs_unlock(&lock);
+    free(lock_path);
+    return ok;
+}
+
 int render_speech(struct renderer *r, const struct sample *s, struct audio *ret, struct err *err)
 {
     char key[SHA256_HEX_SIZE];
     speech_key(s, key);
     char *path = xasprintf("%s/speech-%s.flac", r->stems_dir, key);
-    struct audio a = {0};
-    int ok = -1;
-    if (fs_exists(path)) {
-        ok = audio_load(path, AUDIO_RATE, MAX_SPEECH_S, &a, err);
-    } else if (voice_render(s->voice, s->emotion, s->rate, s->item->text, s->speech_seed, &a,
-                            err) == 0) {
-        audio_quantize(&a);
-        ok = audio_save_flac(path, &a, err);
-    }
-    if (ok == 0) {
-        *ret = a;
-        a = (struct audio){0};
-    }
-    audio_release(&a);
+    int ok = fs_exists(path)    ? audio_load(path, AUDIO_RATE, MAX_SPEECH_S, ret, err)
+             : s->voice->server ? ask_once(s, path, ret, err)
+                                : make_speech(s, path, ret, err);
     free(path);
     return ok;
 }

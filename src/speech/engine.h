@@ -19,4 +19,14 @@ int flite_speak(const struct tts_request *request, struct audio *ret, struct err
 const char *flite_version(void);
 size_t flite_syllables(const char *text); /* see tts.h */
 
+/*
+ * An OpenAI-style speech server: POST <url>/audio/speech with model, input, voice, response_format
+ * "wav", speed and, where there are any, instructions. Pitch and range are not sent. Up to 6 tries
+ * in 120 s (base/http.h says after what). The key of AOR_SPEECH_KEY, where it is set, goes into the
+ * Authorization header and nowhere else. Takes what container comes; any other status than 200, and
+ * a 200 without sound, is an error with the server's words.
+ */
+int http_speak(const struct tts_request *request, struct audio *ret, struct err *err);
+const char *http_speech_version(void);
+
 #endif

@@ -17,7 +17,6 @@
 #include "base/text.h"
 #include "speech/engine.h"
 
-#define DEADLINE_S 30.0
 #define MAX_TEXT 1000
 #define MAX_REPLY ((size_t)64 << 20) /* some ten minutes of speech */
 
@@ -25,9 +24,11 @@ static const struct {
     const char *name;
     int (*speak)(const struct tts_request *request, struct audio *ret, struct err *err);
     const char *(*version)(void);
+    double deadline_s; /* http: its own 120 s end with a better message */
 } engines[] = {
-    {"espeak", espeak_speak, espeak_version},
-    {"flite", flite_speak, flite_version},
+    {"espeak", espeak_speak, espeak_version, 30},
+    {"flite", flite_speak, flite_version, 30},
+    {"http", http_speak, http_speech_version, 130},
 };
 
 static int find_engine(const char *name)
@@ -48,7 +49,7 @@ const char *tts_engine_version(const char *engine)
 
 const char *const *tts_engines(void)
 {
-    static const char *const names[] = {"espeak", "flite", NULL};
+    static const char *const names[] = {"espeak", "flite", "http", NULL};
     return names;
 }
 
@@ -85,9 +86,9 @@ static _Noreturn void run_child(int engine, const struct tts_request *request, i
 }
 
 /* All that comes from fd until its end, in time. */
-static int read_reply(int fd, struct buf *ret, struct err *err)
+static int read_reply(int fd, double deadline_s, struct buf *ret, struct err *err)
 {
-    double deadline = clock_s() + DEADLINE_S;
+    double deadline = clock_s() + deadline_s;
     for (;;) {
         double left = deadline - clock_s();
         struct pollfd waited = {.fd = fd, .events = POLLIN};
@@ -99,7 +100,7 @@ static int read_reply(int fd, struct buf *ret, struct err *err)
             return err_errno(err, "poll");
         }
         if (ready == 0) {
-            return err_set(err, ERR_MODEL, "gave no answer within %g s", DEADLINE_S);
+            return err_set(err, ERR_MODEL, "gave no answer within %g s", deadline_s);
         }
         char chunk[65536];
         ssize_t n = read(fd, chunk, sizeof chunk);
@@ -178,7 +179,7 @@ static int render_in_child(int engine, const struct tts_request *request, struct
     }
     close(ends[1]);
     int status = 0;
-    int got = read_reply(ends[0], &bytes, err);
+    int got = read_reply(ends[0], engines[engine].deadline_s, &bytes, err);
     if (got != 0) {
         kill(child, SIGKILL);
     }

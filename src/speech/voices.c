@@ -1,6 +1,8 @@
 #include "speech/voices.h"
 
+#include <ctype.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +11,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/yaml.h"
-#include "speech/tts.h"
 
+#define MAX_URL 200 /* bytes; it stands in errors */
 #define TRIM_DB 40.0
 #define FADE_MS 5.0
 
@@ -53,6 +55,11 @@ const struct rate *rate_find(const struct voice_set *set, const char *id)
 
 void voice_set_release(struct voice_set *set)
 {
+    if (set->server) {
+        free(set->server->url);
+        free(set->server->model);
+        free(set->server);
+    }
     for (size_t i = 0; i < set->n_voices; i++) {
         free(set->voices[i].id);
         free(set->voices[i].engine);
@@ -60,6 +67,7 @@ void voice_set_release(struct voice_set *set)
     }
     for (size_t i = 0; i < set->n_emotions; i++) {
         free(set->emotions[i].id);
+        free(set->emotions[i].instructions);
     }
     for (size_t i = 0; i < set->n_rates; i++) {
         free(set->rates[i].id);
@@ -76,6 +84,46 @@ static int bad_id(struct yaml_node at, struct err *err)
                      VOICE_MAX_ID);
 }
 
+/*
+ * Where requests go. A user or a query in the URL would be a secret in a file that is copied into
+ * every benchmark.
+ */
+static bool is_base_url(const char *url)
+{
+    size_t scheme = strncmp(url, "https://", 8) == 0 ? 8 : strncmp(url, "http://", 7) == 0 ? 7 : 0;
+    size_t n = strlen(url);
+    for (size_t i = 0; i < n; i++) {
+        if (!isgraph((unsigned char)url[i]) || strchr("@?#\\", url[i])) {
+            return false;
+        }
+    }
+    return scheme > 0 && n > scheme && url[scheme] != '/' && n <= MAX_URL;
+}
+
+static int read_server(struct yaml_node root, struct voice_set *set, struct err *err)
+{
+    static const char *const keys[] = {"url", "model", NULL};
+    struct yaml_node at = yaml_find(root, "speech_server");
+    if (!at.node) {
+        return 0;
+    }
+    struct speech_server *s = set->server = xcalloc(1, sizeof *s);
+    if (yaml_check_keys(at, keys, err) != 0 || yaml_get_str(at, "url", &s->url, err) != 0 ||
+        yaml_get_str(at, "model", &s->model, err) != 0) {
+        return -1;
+    }
+    if (!is_base_url(s->url)) {
+        return yaml_fail(yaml_find(at, "url"), err,
+                         "an http:// or https:// URL of at most %d bytes, without user and query, "
+                         "is wanted here",
+                         MAX_URL);
+    }
+    for (size_t n = strlen(s->url); s->url[n - 1] == '/'; n--) {
+        s->url[n - 1] = '\0';
+    }
+    return 0;
+}
+
 /* Each reader fills the next entry, and counts it even if it is bad, so that it is released. */
 static int read_voice(struct yaml_node at, struct voice_set *set, struct err *err)
 {
@@ -85,12 +133,19 @@ static int read_voice(struct yaml_node at, struct voice_set *set, struct err *er
     int ok = yaml_check_keys(at, keys, err) == 0 && yaml_get_str(at, "id", &v->id, err) == 0 &&
                      yaml_get_enum(at, "gender", gender_names, &gender, err) == 0 &&
                      yaml_get_enum(at, "engine", tts_engines(), &engine, err) == 0 &&
-                     yaml_get_str(at, "voice", &v->voice, err) == 0 &&
-                     yaml_get_num(at, "pitch", -6, 6, &v->pitch, err) == 0
+                     yaml_get_str(at, "voice", &v->voice, err) == 0
                  ? 0
                  : -1;
     v->gender = (enum voice_gender)gender;
     v->engine = xstrdup(tts_engines()[engine]);
+    bool is_http = strcmp(v->engine, "http") == 0;
+    if (ok == 0 && (!is_http || yaml_find(at, "pitch").node)) {
+        ok = yaml_get_num(at, "pitch", is_http ? 0 : -6, is_http ? 0 : 6, &v->pitch, err);
+    }
+    if (ok == 0 && is_http) {
+        v->server = set->server;
+        ok = v->server ? 0 : yaml_fail(at, err, "a voice of http wants a speech_server above");
+    }
     if (ok == 0 && !text_is_id(v->id, VOICE_MAX_ID)) {
         ok = bad_id(at, err);
     }
@@ -103,8 +158,9 @@ static int read_voice(struct yaml_node at, struct voice_set *set, struct err *er
 
 static int read_emotion(struct yaml_node at, struct voice_set *set, struct err *err)
 {
-    static const char *const keys[] = {"id",        "pitch",        "range",     "tilt_db",
-                                       "tremor_hz", "tremor_cents", "tremor_db", NULL};
+    static const char *const keys[] = {"id",        "pitch",        "range",
+                                       "tilt_db",   "tremor_hz",    "tremor_cents",
+                                       "tremor_db", "instructions", NULL};
     struct emotion *e = &set->emotions[set->n_emotions];
     int ok = yaml_check_keys(at, keys, err) == 0 && yaml_get_str(at, "id", &e->id, err) == 0 &&
                      yaml_get_num(at, "pitch", -6, 6, &e->pitch, err) == 0 &&
@@ -112,7 +168,9 @@ static int read_emotion(struct yaml_node at, struct voice_set *set, struct err *
                      yaml_get_num(at, "tilt_db", -20, 20, &e->tilt_db, err) == 0 &&
                      yaml_get_num(at, "tremor_hz", 0, 20, &e->tremor_hz, err) == 0 &&
                      yaml_get_num(at, "tremor_cents", 0, 200, &e->tremor_cents, err) == 0 &&
-                     yaml_get_num(at, "tremor_db", 0, 12, &e->tremor_db, err) == 0
+                     yaml_get_num(at, "tremor_db", 0, 12, &e->tremor_db, err) == 0 &&
+                     (!yaml_find(at, "instructions").node ||
+                      yaml_get_str(at, "instructions", &e->instructions, err) == 0)
                  ? 0
                  : -1;
     if (ok == 0 && !text_is_id(e->id, VOICE_MAX_ID)) {
@@ -166,7 +224,7 @@ static int read_all(struct yaml_node list,
 
 int voice_set_load(const char *path, struct voice_set *ret, struct err *err)
 {
-    static const char *const keys[] = {"voices", "emotions", "rates", NULL};
+    static const char *const keys[] = {"speech_server", "voices", "emotions", "rates", NULL};
     struct yaml_doc doc = {0};
     struct voice_set set = {0};
     struct yaml_node voices, emotions, rates;
@@ -175,7 +233,8 @@ int voice_set_load(const char *path, struct voice_set *ret, struct err *err)
         return -1;
     }
     struct yaml_node root = yaml_root(&doc);
-    if (yaml_check_keys(root, keys, err) != 0 || get_list(root, "voices", &voices, err) != 0 ||
+    if (yaml_check_keys(root, keys, err) != 0 || read_server(root, &set, err) != 0 ||
+        get_list(root, "voices", &voices, err) != 0 ||
         get_list(root, "emotions", &emotions, err) != 0 ||
         get_list(root, "rates", &rates, err) != 0) {
         goto out;
@@ -206,17 +265,21 @@ int voice_render(const struct voice *voice, const struct emotion *emotion, const
         .voice = voice->voice,
         .text = text,
         .speed = rate->speed,
-        .pitch = voice->pitch + emotion->pitch,
-        .range = emotion->range,
+        .pitch = voice->server ? 0 : voice->pitch + emotion->pitch,
+        .range = voice->server ? 1 : emotion->range,
         .seed = seed,
+        .server = voice->server,
+        .instructions = emotion->instructions,
     };
     int ok = -1;
     if (tts_render(&request, &a, err) != 0 || audio_resample(&a, AUDIO_RATE, err) != 0) {
         goto out;
     }
     effect_trim(&a, TRIM_DB);
-    effect_tilt(&a, emotion->tilt_db);
-    effect_tremor(&a, emotion->tremor_hz, emotion->tremor_cents, emotion->tremor_db);
+    if (!voice->server) {
+        effect_tilt(&a, emotion->tilt_db);
+        effect_tremor(&a, emotion->tremor_hz, emotion->tremor_cents, emotion->tremor_db);
+    }
     effect_fade(&a, FADE_MS);
     double level = level_active_db(&a, NULL);
     if (!isfinite(level)) {

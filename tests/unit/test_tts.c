@@ -22,7 +22,8 @@
 
 static struct tts_request make_request(const char *engine, const char *voice, const char *text)
 {
-    return (struct tts_request){engine, voice, text, .speed = 1, .pitch = 0, .range = 1, .seed = 7};
+    return (struct tts_request){
+        .engine = engine, .voice = voice, .text = text, .speed = 1, .range = 1, .seed = 7};
 }
 
 static struct audio speak(const struct tts_request *r)
@@ -139,6 +140,8 @@ static void test_errors(void **state)
     assert_speech_fails(make_request("festival", "slt", TEXT),
                         "there is no speech engine \"festival\"");
     assert_speech_fails(make_request("flite", "kate", TEXT), "flite, voice kate: no such voice");
+    assert_speech_fails(make_request("http", "af_heart", TEXT),
+                        "http, voice af_heart: no speech server is named");
     assert_speech_fails(make_request("espeak", "xx", TEXT), "espeak, voice xx: no such voice");
     assert_speech_fails(make_request("espeak", "en-us+f99", TEXT),
                         "espeak, voice en-us+f99: no such voice");
@@ -296,6 +299,25 @@ static void test_bad_voice_lists(void **state)
         {"voices:\n  - {id: a, gender: male, engine: flite, voice: awb, pitch: 99}\n"
          "emotions:\n  - {id: e}\nrates:\n  - {id: r, speed: 1}\n",
          ":2:61: 99 is not within -6..6"},
+        {"voices:\n  - {id: a, gender: male, engine: http, voice: v}\n"
+         "emotions:\n  - {id: e}\nrates:\n  - {id: r, speed: 1}\n",
+         ":2:6: a voice of http wants a speech_server above"},
+        {"speech_server: {url: \"http://h/v1\", model: m}\n"
+         "voices:\n  - {id: a, gender: male, engine: http, voice: v, pitch: 1}\n"
+         "emotions:\n  - {id: e}\nrates:\n  - {id: r, speed: 1}\n",
+         ":3:58: 1 is not within 0..0"},
+        {"speech_server: {url: \"https://me:secret@h/v1\", model: m}\n"
+         "voices:\n  - {id: a, gender: male, engine: http, voice: v}\n"
+         "emotions:\n  - {id: e}\nrates:\n  - {id: r, speed: 1}\n",
+         ":1:23: an http:// or https:// URL of at most 200 bytes, without user and query, is "
+         "wanted "
+         "here"},
+        {"speech_server: {url: \"file:///etc\", model: m}\n"
+         "voices:\n  - {id: a, gender: male, engine: http, voice: v}\n"
+         "emotions:\n  - {id: e}\nrates:\n  - {id: r, speed: 1}\n",
+         ":1:23: an http:// or https:// URL of at most 200 bytes, without user and query, is "
+         "wanted "
+         "here"},
     };
     char path[] = "/tmp/aor-test-voices-XXXXXX";
     int fd = mkstemp(path);
