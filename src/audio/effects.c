@@ -103,13 +103,14 @@ static double sample_at(const struct kernel *k, const float *pcm, size_t n, doub
     size_t p = (size_t)phase;
     float between = (float)(phase - (double)p);
     ptrdiff_t first = (ptrdiff_t)base + 1 - N_TAPS / 2;
-    float sum = 0;
-    for (int i = 0; i < N_TAPS; i++) {
-        ptrdiff_t at = first + i;
-        float tap = k->taps[p][i] + between * (k->taps[p + 1][i] - k->taps[p][i]);
-        sum += at >= 0 && at < (ptrdiff_t)n ? tap * pcm[at] : 0;
+    ptrdiff_t from = first < 0 ? -first : 0;
+    ptrdiff_t to = (ptrdiff_t)n - first < N_TAPS ? (ptrdiff_t)n - first : N_TAPS;
+    float low = 0, high = 0;
+    for (ptrdiff_t i = from; i < to; i++) {
+        low += k->taps[p][i] * pcm[first + i];
+        high += k->taps[p + 1][i] * pcm[first + i];
     }
-    return (double)sum;
+    return (double)(low + between * (high - low));
 }
 
 void effect_tremor(struct audio *a, double rate_hz, double depth_cents, double depth_db)
@@ -123,10 +124,20 @@ void effect_tremor(struct audio *a, double rate_hz, double depth_cents, double d
     struct kernel *kernel = xmalloc(sizeof *kernel);
     fill_kernel(kernel);
     float *out = xmalloc(a->n_frames * sizeof *out);
-    for (size_t i = 0; i < a->n_frames; i++) {
-        double s = sin(w * (double)i);
-        double x = sample_at(kernel, a->pcm, a->n_frames, (double)i + d * s);
-        out[i] = (float)(x * exp(depth_db * log(10) / 20 * s));
+    /* Both are slow: sine and gain are computed every STEP frames and go straight in between. */
+    enum { STEP = 16 };
+    double s = 0, gain = 1;
+    for (size_t i = 0; i < a->n_frames; i += STEP) {
+        double next_s = sin(w * (double)(i + STEP));
+        double next_gain = pow(10, depth_db * next_s / 20);
+        for (size_t k = 0; k < STEP && i + k < a->n_frames; k++) {
+            double share = (double)k / STEP;
+            double at = (double)(i + k) + d * (s + (next_s - s) * share);
+            double x = sample_at(kernel, a->pcm, a->n_frames, at);
+            out[i + k] = (float)(x * (gain + (next_gain - gain) * share));
+        }
+        s = next_s;
+        gain = next_gain;
     }
     free(kernel);
     free(a->pcm);

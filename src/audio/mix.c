@@ -38,13 +38,16 @@ static struct audio copy_at(const struct audio *a, size_t offset, size_t n_frame
     return copy;
 }
 
-/* Sum and measure the parts as they are. */
+/* Sum and measure the parts as they are. Only what fits 16 bits is brought to them, since clipping
+ * would hide how far a mix must be turned down. */
 static int sum_parts(struct mix *m, struct err *err)
 {
     for (size_t i = 0; i < m->sum.n_frames; i++) {
         m->sum.pcm[i] = m->speech.pcm[i] + m->scene.pcm[i];
     }
-    audio_quantize(&m->sum);
+    if (level_peak_db(&m->sum) <= 0) {
+        audio_quantize(&m->sum);
+    }
     return level_loudness(&m->sum, &m->lufs, &m->true_peak_db, err);
 }
 

@@ -18,7 +18,7 @@
 #include "speech/engine.h"
 
 #define MAX_TEXT 1000
-#define MAX_REPLY ((size_t)64 << 20) /* some ten minutes of speech */
+#define MAX_FRAMES ((size_t)16 << 20) /* some ten minutes of speech */
 
 static const struct {
     const char *name;
@@ -85,39 +85,58 @@ static _Noreturn void run_child(int engine, const struct tts_request *request, i
     _exit(sent ? 0 : 1);
 }
 
-/* All that comes from fd until its end, in time. */
-static int read_reply(int fd, double deadline_s, struct buf *ret, struct err *err)
+/* What came: an answer that ended early has no rate or fewer samples than it says. */
+struct received {
+    struct reply reply;
+    struct audio audio;
+    bool is_whole;
+};
+
+/* Up to n bytes, fewer at the end of fd; all before the deadline (clock_s). */
+static int read_some(int fd, double deadline, void *data, size_t n, size_t *ret_n, struct err *err)
 {
-    double deadline = clock_s() + deadline_s;
-    for (;;) {
+    size_t n_read = 0;
+    while (n_read < n) {
         double left = deadline - clock_s();
         struct pollfd waited = {.fd = fd, .events = POLLIN};
         int ready = left > 0 ? poll(&waited, 1, (int)ceil(left * 1000)) : 0;
-        if (ready < 0 && errno == EINTR) {
-            continue;
-        }
-        if (ready < 0) {
-            return err_errno(err, "poll");
-        }
         if (ready == 0) {
-            return err_set(err, ERR_MODEL, "gave no answer within %g s", deadline_s);
+            return err_set(err, ERR_MODEL, "gave no answer in time");
         }
-        char chunk[65536];
-        ssize_t n = read(fd, chunk, sizeof chunk);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
+        ssize_t got = ready > 0 ? read(fd, (char *)data + n_read, n - n_read) : -1;
+        if (got < 0 && errno != EINTR) {
             return err_errno(err, "read");
         }
-        if (n == 0) {
-            return 0;
+        if (got == 0) {
+            break;
         }
-        if (ret->len + (size_t)n > MAX_REPLY) {
-            return err_set(err, ERR_MODEL, "does not stop speaking");
-        }
-        buf_add(ret, chunk, (size_t)n);
+        n_read += got > 0 ? (size_t)got : 0;
     }
+    *ret_n = n_read;
+    return 0;
+}
+
+static int receive(int fd, double deadline_s, struct received *ret, struct err *err)
+{
+    double deadline = clock_s() + deadline_s;
+    struct reply *reply = &ret->reply;
+    size_t n;
+    if (read_some(fd, deadline, reply, sizeof *reply, &n, err) != 0) {
+        return -1;
+    }
+    if (n < sizeof *reply || reply->rate == 0) {
+        ret->is_whole = n == sizeof *reply;
+        return 0;
+    }
+    if (reply->n_frames > MAX_FRAMES) {
+        return err_set(err, ERR_MODEL, "does not stop speaking");
+    }
+    ret->audio = audio_silence(reply->n_frames, reply->rate);
+    if (read_some(fd, deadline, ret->audio.pcm, reply->n_frames * sizeof(float), &n, err) != 0) {
+        return -1;
+    }
+    ret->is_whole = n == reply->n_frames * sizeof(float);
+    return 0;
 }
 
 static int check_status(int status, struct err *err)
@@ -134,33 +153,25 @@ static int check_status(int status, struct err *err)
     return 0;
 }
 
-static int unpack(const struct buf *bytes, struct audio *ret, struct err *err)
+static int check_received(const struct received *r, struct err *err)
 {
-    struct reply reply;
-    if (bytes->len < sizeof reply) {
+    if (!r->is_whole) {
         return err_set(err, ERR_MODEL, "ended without an answer");
     }
-    memcpy(&reply, bytes->data, sizeof reply);
-    if (reply.rate == 0) {
+    if (r->reply.rate == 0) {
         if (err) {
-            *err = reply.err;
+            *err = r->reply.err;
         }
         return -1;
     }
-    if (reply.n_frames == 0 || bytes->len - sizeof reply != reply.n_frames * sizeof(float)) {
-        return err_set(err, ERR_MODEL, "gave no sound");
-    }
-    struct audio a = audio_silence(reply.n_frames, reply.rate);
-    memcpy(a.pcm, bytes->data + sizeof reply, a.n_frames * sizeof *a.pcm);
-    *ret = a;
-    return 0;
+    return r->reply.n_frames > 0 ? 0 : err_set(err, ERR_MODEL, "gave no sound");
 }
 
 static int render_in_child(int engine, const struct tts_request *request, struct audio *ret,
                            struct err *err)
 {
     int ends[2];
-    struct buf bytes = {0};
+    struct received received = {0};
     int ok = -1;
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return err_errno(err, "pipe");
@@ -179,17 +190,19 @@ static int render_in_child(int engine, const struct tts_request *request, struct
     }
     close(ends[1]);
     int status = 0;
-    int got = read_reply(ends[0], engines[engine].deadline_s, &bytes, err);
+    int got = receive(ends[0], engines[engine].deadline_s, &received, err);
     if (got != 0) {
         kill(child, SIGKILL);
     }
     close(ends[0]);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
-    if (got == 0 && check_status(status, err) == 0 && unpack(&bytes, ret, err) == 0) {
+    if (got == 0 && check_status(status, err) == 0 && check_received(&received, err) == 0) {
+        *ret = received.audio;
+        received.audio = (struct audio){0};
         ok = 0;
     }
-    buf_release(&bytes);
+    audio_release(&received.audio);
     return ok;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "bench/balance.h"
 #include "bench/dataset.h"
 
 static void test_own_data(void **state)
@@ -26,9 +27,9 @@ static void test_own_data(void **state)
         n[b.samples[i].item->kind]++;
         assert_int_equal(bench_find(&b, b.samples[i].id, 0), i);
     }
-    assert_true(n[ITEM_SCENARIO] >= 300 && n[ITEM_SCENARIO] % 10 == 0);
-    assert_true(n[ITEM_CONTRAST] >= 48);
-    assert_true(n[ITEM_PLAIN] >= 24);
+    assert_int_equal(n[ITEM_SCENARIO], 3000);
+    assert_int_equal(n[ITEM_CONTRAST], 600);
+    assert_int_equal(n[ITEM_PLAIN], 240);
     /* The two voices of a pair differ in gender and in nothing else. */
     for (size_t i = 0; i < b.n_samples; i += 2) {
         const struct sample *f = &b.samples[i], *m = &b.samples[i + 1];
@@ -42,9 +43,98 @@ static void test_own_data(void **state)
     bench_release(&b);
 }
 
+/* The balance that DESIGN promises, on the full plan: planning needs no synthesis. */
+static void test_balance(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *factor;
+        size_t levels, min, max;
+    } scenarios[] = {
+        {"gender x emotion x rate", 30, 100, 100},
+        {"voice", 8, 375, 375},
+        {"voice x emotion x rate", 120, 25, 25},
+        {"SNR", 3, 1000, 1000},
+        {"voice x SNR", 24, 125, 125},
+        {"SNR x emotion x rate", 45, 66, 68}, /* 33 or 34 pairs */
+        {"category", 6, 500, 500},
+        {"category x SNR", 18, 166, 168},
+        {"category x split", 12, 250, 250},
+        {"scene", 24, 120, 130}, /* 12 or 13 scenarios */
+        {"scene x take", 72, 40, 44},
+    };
+    struct bench b;
+    struct err err = {0};
+    assert_int_equal(bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, NULL, &b, &err), 0);
+    size_t n_found = 0;
+    for (int f = 0; f < BALANCE_N_FACTORS; f++) {
+        struct balance got = balance_count(&b, ITEM_SCENARIO, f);
+        for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+            if (strcmp(got.factor, scenarios[i].factor) == 0) {
+                n_found++;
+                assert_int_equal(got.n_levels, scenarios[i].levels);
+                assert_true(got.min >= scenarios[i].min && got.max <= scenarios[i].max);
+            }
+        }
+        /* Contrasts and plains stand in the same cells, as evenly as their numbers allow. */
+        struct balance contrasts = balance_count(&b, ITEM_CONTRAST, f);
+        struct balance plains = balance_count(&b, ITEM_PLAIN, f);
+        if (strcmp(got.factor, "gender x emotion x rate") == 0) {
+            assert_int_equal(contrasts.n_levels, 30);
+            assert_true(contrasts.min == 20 && contrasts.max == 20);
+            assert_int_equal(plains.n_levels, 30);
+            assert_true(plains.min == 8 && plains.max == 8);
+        }
+        if (strcmp(got.factor, "scene") == 0) {
+            assert_int_equal(contrasts.n_levels, 24);
+            assert_int_equal(plains.n_levels, 24);
+        }
+    }
+    assert_int_equal(n_found, sizeof scenarios / sizeof *scenarios);
+    bench_release(&b);
+}
+
+/* A selection has the samples of the whole plan, and a limit keeps whole items. */
+static void test_selection(void **state)
+{
+    (void)state;
+    struct bench all, part;
+    struct err err = {0};
+    char gaming[] = "gaming", lake[] = "lake", contrast[] = "work-c01", nobody[] = "no-such-thing";
+    char *names[] = {gaming, lake, contrast};
+    struct bench_selection select = {.only = names, .n_only = 3};
+    assert_int_equal(bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, NULL, &all, &err), 0);
+    assert_int_equal(bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, &select, &part, &err),
+                     0);
+    assert_true(part.n_samples > 600 && part.n_samples < 1000);
+    for (size_t i = 0; i < part.n_samples; i++) {
+        const struct sample *p = &part.samples[i];
+        const struct sample *a = &all.samples[bench_find(&all, p->id, i)];
+        assert_string_equal(p->item->id, a->item->id);
+        assert_true(p->take_seed == a->take_seed && p->take_start == a->take_start &&
+                    p->speech_seed == a->speech_seed && p->snr_db == a->snr_db);
+    }
+    bench_release(&part);
+    select = (struct bench_selection){.limit = 300};
+    assert_int_equal(bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, &select, &part, &err),
+                     0);
+    assert_in_range(part.n_samples, 290, 300);
+    for (int k = 0; k < ITEM_N_KINDS; k++) {
+        assert_true(bench_count(&part).items[k] > 0);
+    }
+    bench_release(&part);
+    names[0] = nobody;
+    select = (struct bench_selection){.only = names, .n_only = 3};
+    assert_int_equal(bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, &select, &part, &err),
+                     -1);
+    assert_string_equal(err.msg, "\"no-such-thing\" is no item, scene, category or kind");
+    bench_release(&all);
+}
+
 #define ITEM                                                                                       \
     "category: work\nitems:\n"                                                                     \
-    "  - {id: w-1, kind: scenario, version: 1, text: Shoot the bride, scene: s, reason: r,\n"      \
+    "  - {id: w-1, kind: scenario, split: dev, version: 1, text: Shoot the bride, scene: s, "      \
+    "reason: r,\n"                                                                                 \
     "     alone: alarming, alarming: [shoot], content: [bride], answer: a, redeemed_by: [],\n"     \
     "     controversial: false}\n"
 
@@ -124,8 +214,8 @@ static void test_metadata(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own_data),
-        cmocka_unit_test(test_items),
+        cmocka_unit_test(test_own_data),  cmocka_unit_test(test_balance),
+        cmocka_unit_test(test_selection), cmocka_unit_test(test_items),
         cmocka_unit_test(test_metadata),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
