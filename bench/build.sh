@@ -33,9 +33,9 @@ n=$(wc -l <"$dir/bench/metadata.jsonl")
 mkdir "$dir/scenes" "$dir/shell"
 "$aor" export "$dir/bench" -f jsonl >"$dir/samples.jsonl"
 jq -r '.scene' "$dir/samples.jsonl" | sort -u >"$dir/names"
-find "$dir/bench/.stems" -name 'take-*.flac' | sort >"$dir/takes"
+find "$dir/bench/.stems" -name 'take-*.flac' | sort | head -n "$(wc -l <"$dir/names")" >"$dir/takes"
 paste "$dir/names" "$dir/takes" | while IFS=$'\t' read -r scene take; do
-    [ -z "$scene" ] || sox "$take" -b 16 "$dir/scenes/$scene.wav"
+    sox "$take" -b 16 "$dir/scenes/$scene.wav"
 done
 voices=$data/voices.yaml
 jq -r '[.id, .engine, .voice, .rate, .scene, .snr_db, .text] | @tsv' "$dir/samples.jsonl" |
@@ -66,7 +66,7 @@ cp -r "$data" "$dir/snr"
 sed -i 's/^snr_db: .*/snr_db: [4, 9, 14]/' "$dir/snr/spec.yaml"
 timed snr "$aor" build -d "$dir/snr" -o "$dir/bench" --limit 300 -j $jobs
 cp -r "$data" "$dir/scene"
-sed -i 's/^\( *gain_db: \)-\([0-9]*\)$/\1-1\2/' "$dir/scene/scenes.yaml"
+sed -i 's/^\( *gain_db: \)-\([0-9]\)$/\1-1\2/' "$dir/scene/scenes.yaml"
 timed scene "$aor" build -d "$dir/scene" -o "$dir/bench" --limit 300 -j $jobs
 
 timed full "$aor" build -d "$data" -o "$dir/full" -j $jobs

@@ -200,7 +200,8 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int fs_list(const char *dir, const char *suffix, char ***ret_paths, size_t *ret_n, struct err *err)
+int fs_list(const char *dir, const char *prefix, const char *suffix, char ***ret_paths,
+            size_t *ret_n, struct err *err)
 {
     DIR *d = opendir(dir);
     if (!d) {
@@ -208,10 +209,12 @@ int fs_list(const char *dir, const char *suffix, char ***ret_paths, size_t *ret_
     }
     char **paths = NULL;
     size_t n = 0;
+    size_t n_prefix = strlen(prefix);
     size_t n_suffix = strlen(suffix);
     for (struct dirent *entry; (entry = readdir(d));) {
         size_t len = strlen(entry->d_name);
-        if (entry->d_name[0] == '.' || len <= n_suffix ||
+        if (len < n_prefix + n_suffix || strncmp(entry->d_name, prefix, n_prefix) != 0 ||
+            (n_prefix == 0 && entry->d_name[0] == '.') ||
             strcmp(entry->d_name + len - n_suffix, suffix) != 0) {
             continue;
         }

@@ -47,10 +47,12 @@ char *fs_join(const char *dir, const char *name);
 const char *fs_basename(const char *path);
 
 /*
- * The files in dir whose names end in suffix, sorted by bytes, as full paths.
+ * The files in dir whose names begin with prefix and end in suffix,
+ * sorted by bytes, as full paths. With the prefix "" hidden ones are left out.
  * *ret_paths and each path are the caller's: fs_free_paths().
  */
-int fs_list(const char *dir, const char *suffix, char ***ret_paths, size_t *ret_n, struct err *err);
+int fs_list(const char *dir, const char *prefix, const char *suffix, char ***ret_paths,
+            size_t *ret_n, struct err *err);
 void fs_free_paths(char **paths, size_t n);
 
 /*

@@ -157,7 +157,7 @@ static int list_data(const char *data_dir, char ***ret_paths, char ***ret_names,
     char *dir = fs_join(data_dir, "scenarios");
     char **scenarios;
     size_t n_scenarios;
-    int ok = fs_list(dir, ".yaml", &scenarios, &n_scenarios, err);
+    int ok = fs_list(dir, "", ".yaml", &scenarios, &n_scenarios, err);
     free(dir);
     if (ok != 0) {
         return -1;
@@ -314,7 +314,7 @@ static int remove_others(const char *dir, char *const *names, size_t n, struct e
     char **old = NULL;
     size_t n_old = 0;
     int ok = -1;
-    if (fs_mkdirs(scenarios, err) == 0 && fs_list(scenarios, ".yaml", &old, &n_old, err) == 0) {
+    if (fs_mkdirs(scenarios, err) == 0 && fs_list(scenarios, "", ".yaml", &old, &n_old, err) == 0) {
         ok = 0;
     }
     for (size_t i = 0; i < n_old; i++) {

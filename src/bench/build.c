@@ -251,7 +251,7 @@ static int remove_unfinished(const char *dir, struct err *err)
 {
     char **paths;
     size_t n;
-    if (fs_list(dir, ".tmp", &paths, &n, err) != 0) {
+    if (fs_list(dir, "", ".tmp", &paths, &n, err) != 0) {
         return -1;
     }
     for (size_t i = 0; i < n; i++) {

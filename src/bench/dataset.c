@@ -19,21 +19,7 @@ char *dataset_sample_path(const char *dir, const struct sample *s)
 
 int dataset_list_journals(const char *dir, char ***ret_paths, size_t *ret_n, struct err *err)
 {
-    char **paths;
-    size_t n_all, n = 0;
-    if (fs_list(dir, ".jsonl", &paths, &n_all, err) != 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < n_all; i++) {
-        if (strncmp(fs_basename(paths[i]), ".build", 6) == 0) {
-            paths[n++] = paths[i];
-        } else {
-            free(paths[i]);
-        }
-    }
-    *ret_paths = paths;
-    *ret_n = n;
-    return 0;
+    return fs_list(dir, ".build", ".jsonl", ret_paths, ret_n, err);
 }
 
 static double round_to(double v, double step)
@@ -320,7 +306,7 @@ static int write_benchmark_yaml(const char *dir, const struct bench *b,
 int dataset_write(const char *dir, const struct bench *b, const struct sample_facts *facts,
                   struct err *err)
 {
-    static const struct card_config config = {"default", "all",
+    static const struct card_config config = {"default", "full",
                                               "\"metadata.jsonl\", \"matched/*.flac\""};
     if (write_benchmark_yaml(dir, b, facts, err) != 0 || card_write(dir, b, &config, 1, err) != 0) {
         return -1;

@@ -1,5 +1,6 @@
 /*
- * engine.h - what an engine gives to tts.c. Called in a fresh child process, once.
+ * engine.h - what an engine gives to tts.c. The _speak functions are called in a fresh child
+ * process, once; _prepare before it is forked, for what every child would do again.
  */
 #ifndef AOR_SPEECH_ENGINE_H
 #define AOR_SPEECH_ENGINE_H
@@ -9,8 +10,11 @@
 /*
  * Espeak-ng. Pitch and range map to its own parameters (espeak.c says how) and end where its scales
  * do: pitch at about -9 and +11 semitones, range at a factor of 1.98 (less the higher the pitch). A
- * variant ("en-us+f3") that is not installed is an error.
+ * variant ("en-us+f3") that is not installed is an error. The library is
+ * initialised in the parent; a voice is set in the child, since what it says depends on the voices
+ * that were set before.
  */
+int espeak_prepare(struct err *err);
 int espeak_speak(const struct tts_request *request, struct audio *ret, struct err *err);
 const char *espeak_version(void);
 

@@ -54,12 +54,22 @@ static void set_prosody(const struct tts_request *request)
     espeak_SetParameter(espeakRANGE, (int)lround(50 * range), 0);
 }
 
+static int sample_rate; /* of the library, once it is initialised; 0 before */
+
+int espeak_prepare(struct err *err)
+{
+    if (sample_rate == 0) {
+        int rate = espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, NULL, espeakINITIALIZE_DONT_EXIT);
+        if (rate <= 0) {
+            return err_set(err, ERR_MODEL, "espeak-ng-data is not installed");
+        }
+        sample_rate = rate;
+    }
+    return 0;
+}
+
 int espeak_speak(const struct tts_request *request, struct audio *ret, struct err *err)
 {
-    int rate = espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, NULL, espeakINITIALIZE_DONT_EXIT);
-    if (rate <= 0) {
-        return err_set(err, ERR_MODEL, "espeak-ng-data is not installed");
-    }
     if (!has_variant(request->voice) || espeak_SetVoiceByName(request->voice) != EE_OK) {
         return err_set(err, ERR_USAGE, "no such voice");
     }
@@ -73,7 +83,7 @@ int espeak_speak(const struct tts_request *request, struct audio *ret, struct er
     if (n == 0) {
         return err_set(err, ERR_MODEL, "gave no sound");
     }
-    struct audio a = audio_silence(n, rate);
+    struct audio a = audio_silence(n, sample_rate);
     const short *pcm = (const short *)(const void *)samples.data;
     for (size_t i = 0; i < n; i++) {
         a.pcm[i] = (float)pcm[i] / 32768.0f;

@@ -22,13 +22,14 @@
 
 static const struct {
     const char *name;
+    int (*prepare)(struct err *err); /* may be NULL */
     int (*speak)(const struct tts_request *request, struct audio *ret, struct err *err);
     const char *(*version)(void);
     double deadline_s; /* http: its own 120 s end with a better message */
 } engines[] = {
-    {"espeak", espeak_speak, espeak_version, 30},
-    {"flite", flite_speak, flite_version, 30},
-    {"http", http_speak, http_speech_version, 130},
+    {"espeak", espeak_prepare, espeak_speak, espeak_version, 30},
+    {"flite", NULL, flite_speak, flite_version, 30},
+    {"http", NULL, http_speak, http_speech_version, 130},
 };
 
 static int find_engine(const char *name)
@@ -233,7 +234,9 @@ int tts_render(const struct tts_request *request, struct audio *ret, struct err 
     if (engine < 0) {
         return err_set(err, ERR_USAGE, "there is no speech engine \"%s\"", request->engine);
     }
-    if (check_request(request, err) != 0 || render_in_child(engine, request, ret, err) != 0) {
+    if (check_request(request, err) != 0 ||
+        (engines[engine].prepare && engines[engine].prepare(err) != 0) ||
+        render_in_child(engine, request, ret, err) != 0) {
         return err_wrap(err, "%s, voice %s", request->engine, request->voice);
     }
     return 0;

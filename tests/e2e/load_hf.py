@@ -7,7 +7,7 @@ import soundfile
 from datasets import Audio, load_dataset
 
 kind, path = sys.argv[1:]
-wanted = {"export": {"dev", "test"}, "bench": {"all"}}[kind]
+wanted = {"export": {"dev", "test"}, "bench": {"full"}}[kind]
 configs = {"export": ["matched", "speech"], "bench": ["default"]}[kind]
 default = load_dataset(path)
 for config in configs:

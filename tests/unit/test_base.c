@@ -118,7 +118,7 @@ static void test_fs(void **state)
     assert_non_null(strstr(err.msg, "larger than 4 bytes"));
     char **paths;
     size_t n;
-    assert_int_equal(fs_list(path, ".yaml", &paths, &n, &err), 0);
+    assert_int_equal(fs_list(path, "", ".yaml", &paths, &n, &err), 0);
     assert_int_equal(n, 1);
     assert_string_equal(paths[0], file);
     fs_free_paths(paths, n);
