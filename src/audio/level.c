@@ -131,7 +131,7 @@ double level_active_db(const struct audio *speech, bool **ret_active)
  * and their neighbours, are copied to out; the joins lie between blocks that are not. Exact, and a
  * fraction of the work.
  */
-enum { PEAK_BLOCK = 64 }; /* samples; more than the interpolator's reach */
+enum { PEAK_BLOCK = 16 }; /* samples; more than the interpolator reaches */
 #define PEAK_GROWTH 2.0f
 
 static size_t loud_parts(const struct audio *a, float *out)
