@@ -48,6 +48,7 @@ room espeak-ng/ src/speech/espeak.c
 room flite/ src/speech/flite.c
 room sqlite3.h src/store/store.c
 room libfyaml.h src/base/yaml.c
+room csv.h src/base/csv.c
 room jansson.h src/base/json.h
 room nettle/ src/base/fs.c
 room curl/ src/base/http.c

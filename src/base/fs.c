@@ -158,6 +158,18 @@ out:
     return ok;
 }
 
+int fs_mkdirs_for(const char *path, struct err *err)
+{
+    const char *name = fs_basename(path);
+    if (name == path || name == path + 1) {
+        return 0; /* here, or in the root folder */
+    }
+    char *dir = xasprintf("%.*s", (int)(name - path - 1), path);
+    int ok = fs_mkdirs(dir, err);
+    free(dir);
+    return ok;
+}
+
 bool fs_exists(const char *path)
 {
     return access(path, F_OK) == 0;
@@ -187,6 +199,20 @@ char *fs_join(const char *dir, const char *name)
 {
     size_t n = strlen(dir);
     return xasprintf("%s%s%s", dir, n > 0 && dir[n - 1] == '/' ? "" : "/", name);
+}
+
+bool fs_is_inside(const char *path)
+{
+    if (*path == '\0' || *path == '/') {
+        return false;
+    }
+    for (const char *part = path; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0')) {
+            return false;
+        }
+    }
+    return true;
 }
 
 const char *fs_basename(const char *path)

@@ -36,12 +36,19 @@ int fs_sync(const char *dir, struct err *err);
 /* Make the folder and its parents. */
 int fs_mkdirs(const char *path, struct err *err);
 
+/* Make the folder that the file at path is in, and its parents. */
+int fs_mkdirs_for(const char *path, struct err *err);
+
 bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
 bool fs_is_empty_dir(const char *path);
 
 /* dir + "/" + name; the caller's. */
 char *fs_join(const char *dir, const char *name);
+
+/* True for a path that stays below its folder whatever it says: not empty, not absolute, without
+ * "..". */
+bool fs_is_inside(const char *path);
 
 /* The part after the last slash; borrowed from path. */
 const char *fs_basename(const char *path);

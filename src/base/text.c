@@ -41,6 +41,22 @@ size_t text_utf8_decode(const char *s, size_t n, uint32_t *ret_code_point)
     return len;
 }
 
+int text_check_utf8(const char *text, size_t n, const char *name, struct err *err)
+{
+    int line = 1, column = 1;
+    for (size_t i = 0, step; i < n; i += step) {
+        uint32_t code_point;
+        step = text_utf8_decode(text + i, n - i, &code_point);
+        if (step == 0) {
+            return err_set(err, ERR_FORMAT, "%s:%d:%d: no UTF-8 here", name, line, column);
+        }
+        bool is_end = code_point == '\n';
+        line += is_end;
+        column = is_end ? 1 : column + 1;
+    }
+    return 0;
+}
+
 bool text_is_unprintable(uint32_t cp)
 {
     return cp < 0x20 || (cp >= 0x7F && cp < 0xA0) || cp == 0x061C ||
@@ -72,6 +88,23 @@ bool text_is_id(const char *s, size_t max_len)
 {
     size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
     return n > 0 && n <= max_len && s[n] == '\0' && s[0] != '-';
+}
+
+char *text_to_id(const char *s)
+{
+    struct buf id = {0};
+    bool is_gap = false;
+    for (; *s; s++) {
+        char c = *s >= 'A' && *s <= 'Z' ? (char)(*s - 'A' + 'a') : *s;
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+            buf_adds(&id, is_gap && id.len > 0 ? "-" : "");
+            buf_add(&id, &c, 1);
+            is_gap = false;
+        } else {
+            is_gap = true;
+        }
+    }
+    return buf_detach(&id);
 }
 
 char *text_to_utf8(const char *s, size_t n)

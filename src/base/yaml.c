@@ -12,8 +12,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define MAX_FILE (16u << 20)
-
 /* The first scalar at or below node. */
 static struct fy_token *first_token(struct fy_node *node)
 {
@@ -56,6 +54,14 @@ static struct fy_token *place_of(struct fy_node *node)
     return token;
 }
 
+char *yaml_place(struct yaml_node at)
+{
+    struct fy_token *token = place_of(at.node);
+    const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
+    return mark ? xasprintf("%s:%d:%d", at.name, mark->line + 1, mark->column + 1)
+                : xstrdup(at.name);
+}
+
 void yaml_fill(struct yaml_node at, struct err *err, const char *fmt, ...)
 {
     char message[400];
@@ -63,13 +69,9 @@ void yaml_fill(struct yaml_node at, struct err *err, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    struct fy_token *token = place_of(at.node);
-    const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
-    if (!mark) {
-        err_set(err, ERR_FORMAT, "%s: %s", at.name, message);
-        return;
-    }
-    err_set(err, ERR_FORMAT, "%s:%d:%d: %s", at.name, mark->line + 1, mark->column + 1, message);
+    char *place = yaml_place(at);
+    err_set(err, ERR_FORMAT, "%s: %s", place, message);
+    free(place);
 }
 
 static int refuse_aliases(struct yaml_node at, struct err *err)
@@ -95,23 +97,6 @@ static int refuse_aliases(struct yaml_node at, struct err *err)
             }
         }
         return 0;
-    }
-    return 0;
-}
-
-/* libfyaml 0.7 does not come back from some directives that are no UTF-8. */
-static int check_utf8(const char *text, size_t n, const char *name, struct err *err)
-{
-    int line = 1, column = 1;
-    for (size_t i = 0, step; i < n; i += step) {
-        uint32_t code_point;
-        step = text_utf8_decode(text + i, n - i, &code_point);
-        if (step == 0) {
-            return err_set(err, ERR_FORMAT, "%s:%d:%d: no UTF-8 here", name, line, column);
-        }
-        bool is_end = code_point == '\n';
-        line += is_end;
-        column = is_end ? 1 : column + 1;
     }
     return 0;
 }
@@ -145,7 +130,8 @@ int yaml_parse(const char *text, size_t n, const char *name, struct yaml_doc *re
     if (line > 0) {
         return err_set(err, ERR_FORMAT, "%s:%d:1: a second document is not read here", name, line);
     }
-    if (check_utf8(text, n, name, err) != 0) {
+    /* libfyaml 0.7 does not come back from some directives that are no UTF-8. */
+    if (text_check_utf8(text, n, name, err) != 0) {
         return -1;
     }
     int ok = -1;
@@ -191,7 +177,7 @@ out:
 int yaml_load(const char *path, struct yaml_doc *ret, struct err *err)
 {
     struct buf text = {0};
-    if (fs_read(path, MAX_FILE, &text, err) != 0) {
+    if (fs_read(path, YAML_MAX_FILE, &text, err) != 0) {
         return -1;
     }
     int ok = yaml_parse(text.data, text.len, path, ret, err);
@@ -381,6 +367,15 @@ int yaml_get_seq(struct yaml_node at, const char *key, struct yaml_node *ret, st
     return 0;
 }
 
+bool yaml_next_pair(struct yaml_node map, void **it, struct yaml_node *ret_key,
+                    struct yaml_node *ret_value)
+{
+    struct fy_node_pair *p = fy_node_mapping_iterate(map.node, it);
+    *ret_key = (struct yaml_node){map.name, p ? fy_node_pair_key(p) : NULL};
+    *ret_value = (struct yaml_node){map.name, p ? fy_node_pair_value(p) : NULL};
+    return p != NULL;
+}
+
 size_t yaml_count(struct yaml_node seq)
 {
     return (size_t)fy_node_sequence_item_count(seq.node);
@@ -422,4 +417,25 @@ void yaml_free_strs(char **items, size_t n)
         free(items[i]);
     }
     free(items);
+}
+
+void yaml_add_quoted(struct buf *b, const char *s)
+{
+    buf_adds(b, "\"");
+    for (size_t left = strlen(s); left > 0;) {
+        uint32_t cp;
+        size_t len = text_utf8_decode(s, left, &cp);
+        if (len == 0) {
+            buf_adds(b, "\\uFFFD");
+            len = 1;
+        } else if (text_is_unprintable(cp)) {
+            buf_addf(b, "\\u%04X", (unsigned)cp);
+        } else {
+            buf_adds(b, cp == '"' || cp == '\\' ? "\\" : "");
+            buf_add(b, s, len);
+        }
+        s += len;
+        left -= len;
+    }
+    buf_adds(b, "\"");
 }

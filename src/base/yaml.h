@@ -9,6 +9,9 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/mem.h"
+
+#define YAML_MAX_FILE ((size_t)16 << 20) /* that yaml_load reads */
 
 struct fy_document;
 struct fy_node;
@@ -33,6 +36,9 @@ struct yaml_node yaml_root(const struct yaml_doc *doc);
 /* Fail with "name:line:column: message" at this node. Always -1. */
 void yaml_fill(struct yaml_node at, struct err *err, const char *fmt, ...) ERR_PRINTF(3, 4);
 #define yaml_fail(at, ...) (yaml_fill(at, __VA_ARGS__), err_failed())
+
+/* "name:line:column" of this node; the caller's. */
+char *yaml_place(struct yaml_node at);
 
 /* Fail unless at is a mapping whose keys are all among keys (ended by NULL). */
 int yaml_check_keys(struct yaml_node at, const char *const *keys, struct err *err);
@@ -63,6 +69,10 @@ int yaml_get_seq(struct yaml_node at, const char *key, struct yaml_node *ret, st
 size_t yaml_count(struct yaml_node seq);
 bool yaml_next(struct yaml_node seq, void **it, struct yaml_node *ret);
 
+/* The members of a mapping, likewise. */
+bool yaml_next_pair(struct yaml_node map, void **it, struct yaml_node *ret_key,
+                    struct yaml_node *ret_value);
+
 /* A scalar's text, as yaml_get_str gives it, and its number. */
 int yaml_str(struct yaml_node at, char **ret, struct err *err);
 int yaml_num(struct yaml_node at, double low, double high, double *ret, struct err *err);
@@ -71,5 +81,8 @@ int yaml_num(struct yaml_node at, double low, double high, double *ret, struct e
 bool yaml_is_map(struct yaml_node at);
 bool yaml_is_seq(struct yaml_node at);
 bool yaml_is_scalar(struct yaml_node at);
+
+/* Add s as a scalar in double quotes that reads back as s (bytes that are no UTF-8 as U+FFFD). */
+void yaml_add_quoted(struct buf *b, const char *s);
 
 #endif

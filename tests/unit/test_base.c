@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/names.h"
 #include "base/opt.h"
 #include "base/pool.h"
 #include "base/rng.h"
@@ -79,6 +81,12 @@ static void test_text(void **state)
     assert_string_equal(fine, "Gr\xC3\xBC\xC3\x9F\x65 \xF0\x9F\x8E\xB5");
     assert_true(text_is_id("a-1", 3) && !text_is_id("a-12", 3) && !text_is_id("", 3));
     assert_true(!text_is_id("-a", 3) && !text_is_id("A", 3) && !text_is_id("a/b", 3));
+    char *id = text_to_id("_Motor_vehicle_(road) 2\xC3\xBC");
+    assert_string_equal(id, "motor-vehicle-road-2");
+    free(id);
+    id = text_to_id("-- \xE2\x82\xAC");
+    assert_string_equal(id, "");
+    free(id);
     char *s = text_to_utf8("a\0b\xC0\xAF\xED\xA0\x80", 8);
     assert_string_equal(s, "a\xEF\xBF\xBD"
                            "b\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
@@ -123,7 +131,32 @@ static void test_fs(void **state)
     assert_string_equal(paths[0], file);
     fs_free_paths(paths, n);
     free(file);
+    file = fs_join(path, "c/d/f");
+    assert_int_equal(fs_mkdirs_for(file, &err), 0);
+    assert_int_equal(fs_write(file, "", 0, &err), 0);
+    assert_int_equal(fs_mkdirs_for("f", &err), 0);
+    assert_int_equal(fs_mkdirs_for("/f", &err), 0);
+    free(file);
     free(path);
+    assert_true(fs_is_inside("a/b..c/...") && fs_is_inside(".") && !fs_is_inside(""));
+    assert_true(!fs_is_inside("/a") && !fs_is_inside("a/..") && !fs_is_inside("../a"));
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    struct name_set set = {0};
+    char name[16];
+    size_t number = 0;
+    for (size_t i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "%zu", i);
+        assert_true(name_set_add(&set, name, i, NULL));
+    }
+    assert_false(name_set_add(&set, "777", 1, &number));
+    assert_int_equal(number, 777);
+    name_set_release(&set);
+    assert_true(name_set_add(&set, "777", 1, &number));
+    name_set_release(&set);
 }
 
 static void test_lock(void **state)
@@ -171,6 +204,26 @@ static void test_yaml_errors(void **state)
         assert_int_equal(parse_yaml(cases[i][0], &doc, &err), -1);
         assert_string_equal(err.msg, cases[i][1]);
     }
+}
+
+static void test_yaml_quoted(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "a \"b\" \\ \x01\n\t\x7F\xC2\x85 \xE2\x80\xAE \xEF\xBB\xBF Gr\xC3\xBC\xC3\x9F";
+    struct yaml_doc doc = {0};
+    struct err err = {0};
+    struct buf b = {0};
+    char *value = NULL;
+    buf_adds(&b, "s: ");
+    yaml_add_quoted(&b, text);
+    buf_adds(&b, "\n");
+    assert_int_equal(parse_yaml(b.data, &doc, &err), 0);
+    assert_int_equal(yaml_get_str(yaml_root(&doc), "s", &value, &err), 0);
+    assert_string_equal(value, text);
+    free(value);
+    yaml_release(&doc);
+    buf_release(&b);
 }
 
 static void test_yaml(void **state)
@@ -327,12 +380,13 @@ static void test_pool(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha256), cmocka_unit_test(test_rng),
-        cmocka_unit_test(test_text),   cmocka_unit_test(test_err),
-        cmocka_unit_test(test_fs),     cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_yaml),   cmocka_unit_test(test_yaml_errors),
-        cmocka_unit_test(test_json),   cmocka_unit_test(test_opt),
-        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_sha256),      cmocka_unit_test(test_rng),
+        cmocka_unit_test(test_text),        cmocka_unit_test(test_err),
+        cmocka_unit_test(test_fs),          cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_yaml),        cmocka_unit_test(test_yaml_errors),
+        cmocka_unit_test(test_json),        cmocka_unit_test(test_opt),
+        cmocka_unit_test(test_pool),        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_yaml_quoted),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
