@@ -50,7 +50,7 @@ static void examine_sounds(struct doctor *d)
     struct err err = {0};
     char *yaml = cmd_shared_path("data/sounds.yaml");
     char *dir = cmd_cache_path("sounds");
-    if (soundbank_load(yaml, &bank, &err) != 0) {
+    if (soundbank_load(yaml, NULL, &bank, &err) != 0) {
         add(d, "recorded sounds", false, err.msg);
     }
     for (size_t i = 0; i < bank.n_packages; i++) {

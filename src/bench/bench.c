@@ -13,7 +13,6 @@
 
 static const char *const data_files[] = {"scenes.yaml", "sounds.yaml", "voices.yaml"};
 #define N_DATA_FILES (sizeof data_files / sizeof *data_files)
-#define MAX_DATA_FILE (4u << 20)
 
 /* A stream of its own for everything that is drawn. */
 static struct rng stream(const struct bench *b, const char *what, const char *of, const char *part)
@@ -147,46 +146,72 @@ static int check_voices(const struct voice_set *v, const char *path, struct err 
     return 0;
 }
 
-/*
- * Every file of a data folder but the spec: first the fixed ones, then the scenarios.
- * *ret_names[i] is its name inside the folder.
- */
-static int list_data(const char *data_dir, char ***ret_paths, char ***ret_names, size_t *ret_n,
-                     struct err *err)
+/* Files of a data folder, and their names inside it. */
+struct data_list {
+    char **paths; /* [n], owned, as is each */
+    char **names;
+    size_t n;
+};
+
+static void release_list(struct data_list *list)
 {
-    char *dir = fs_join(data_dir, "scenarios");
-    char **scenarios;
-    size_t n_scenarios;
-    int ok = fs_list(dir, "", ".yaml", &scenarios, &n_scenarios, err);
+    fs_free_paths(list->paths, list->n);
+    fs_free_paths(list->names, list->n);
+}
+
+static void add_to_list(struct data_list *list, const char *data_dir, char *name)
+{
+    list->paths = xrealloc(list->paths, (list->n + 1) * sizeof *list->paths);
+    list->names = xrealloc(list->names, (list->n + 1) * sizeof *list->names);
+    list->paths[list->n] = fs_join(data_dir, name);
+    list->names[list->n++] = name;
+}
+
+static int add_dir_to_list(struct data_list *list, const char *data_dir, const char *sub,
+                           struct err *err)
+{
+    char *dir = fs_join(data_dir, sub);
+    char **paths;
+    size_t n;
+    int ok = fs_list(dir, "", ".yaml", &paths, &n, err);
     free(dir);
     if (ok != 0) {
         return -1;
     }
-    size_t n = 0;
-    char **paths = xcalloc(N_DATA_FILES + n_scenarios, sizeof *paths);
-    char **names = xcalloc(N_DATA_FILES + n_scenarios, sizeof *names);
+    for (size_t i = 0; i < n; i++) {
+        add_to_list(list, data_dir, xasprintf("%s/%s", sub, fs_basename(paths[i])));
+    }
+    fs_free_paths(paths, n);
+    return 0;
+}
+
+/* Every file of a data folder but the spec: the fixed ones, the scenarios, more sounds. */
+static int list_data(const char *data_dir, struct data_list *ret, struct err *err)
+{
+    struct data_list list = {0};
     for (size_t i = 0; i < N_DATA_FILES; i++) {
-        paths[n] = fs_join(data_dir, data_files[i]);
-        names[n++] = xstrdup(data_files[i]);
+        add_to_list(&list, data_dir, xstrdup(data_files[i]));
     }
-    for (size_t i = 0; i < n_scenarios; i++) {
-        paths[n] = scenarios[i];
-        names[n++] = xasprintf("scenarios/%s", fs_basename(scenarios[i]));
+    char *sounds = fs_join(data_dir, "sounds");
+    int ok = add_dir_to_list(&list, data_dir, "scenarios", err);
+    if (ok == 0 && fs_is_dir(sounds)) {
+        ok = add_dir_to_list(&list, data_dir, "sounds", err);
     }
-    free(scenarios);
-    *ret_paths = paths;
-    *ret_names = names;
-    *ret_n = n;
+    free(sounds);
+    if (ok != 0) {
+        release_list(&list);
+        return -1;
+    }
+    *ret = list;
     return 0;
 }
 
 /* As sha256sum prints it over the files of a copied data folder, the spec first. */
 static int hash_data(const char *data_dir, struct bench *b, struct err *err)
 {
-    char **paths, **names;
+    struct data_list list;
     char hex[SHA256_HEX_SIZE];
-    size_t n;
-    if (list_data(data_dir, &paths, &names, &n, err) != 0) {
+    if (list_data(data_dir, &list, err) != 0) {
         return -1;
     }
     struct buf all = {0};
@@ -195,18 +220,17 @@ static int hash_data(const char *data_dir, struct bench *b, struct err *err)
     buf_addf(&all, "%s  spec.yaml\n", hex);
     free(spec);
     int ok = 0;
-    for (size_t i = 0; i < n && ok == 0; i++) {
-        ok = fs_sha256(paths[i], hex, err);
+    for (size_t i = 0; i < list.n && ok == 0; i++) {
+        ok = fs_sha256(list.paths[i], hex, err);
         if (ok == 0) {
-            buf_addf(&all, "%s  %s\n", hex, names[i]);
+            buf_addf(&all, "%s  %s\n", hex, list.names[i]);
         }
     }
     if (ok == 0) {
         sha256_hex(all.data, all.len, b->data_sha256);
     }
     buf_release(&all);
-    fs_free_paths(paths, n);
-    fs_free_paths(names, n);
+    release_list(&list);
     return ok;
 }
 
@@ -276,10 +300,11 @@ int bench_load(const char *spec_path, const char *data_dir, const struct bench_s
     char *scenarios = fs_join(data_dir, "scenarios");
     char *scenes = fs_join(data_dir, data_files[0]);
     char *sounds = fs_join(data_dir, data_files[1]);
+    char *more_sounds = fs_join(data_dir, "sounds");
     char *voices = fs_join(data_dir, data_files[2]);
     int ok = -1;
     if (spec_load(spec_path, &b.spec, err) == 0 && item_set_load(scenarios, &b.items, err) == 0 &&
-        soundbank_load(sounds, &b.bank, err) == 0 &&
+        soundbank_load(sounds, more_sounds, &b.bank, err) == 0 &&
         scene_set_load(scenes, &b.bank, &b.scenes, err) == 0 &&
         voice_set_load(voices, &b.voices, err) == 0 && check_voices(&b.voices, voices, err) == 0 &&
         (!select || select_items(&b, select, err) == 0) && plan(&b, err) == 0 &&
@@ -290,6 +315,7 @@ int bench_load(const char *spec_path, const char *data_dir, const struct bench_s
     }
     bench_release(&b);
     free(voices);
+    free(more_sounds);
     free(sounds);
     free(scenes);
     free(scenarios);
@@ -307,44 +333,43 @@ void bench_release(struct bench *b)
     *b = (struct bench){0};
 }
 
-/* Remove the scenario files in dir/scenarios that are not among names. */
-static int remove_others(const char *dir, char *const *names, size_t n, struct err *err)
+/* Remove the files in dir/sub that are not in the list. */
+static int remove_others(const char *dir, const char *sub, const struct data_list *list,
+                         struct err *err)
 {
-    char *scenarios = fs_join(dir, "scenarios");
-    char **old = NULL;
-    size_t n_old = 0;
-    int ok = -1;
-    if (fs_mkdirs(scenarios, err) == 0 && fs_list(scenarios, "", ".yaml", &old, &n_old, err) == 0) {
-        ok = 0;
-    }
-    for (size_t i = 0; i < n_old; i++) {
+    struct data_list old = {0};
+    char *path = fs_join(dir, sub);
+    int ok = fs_is_dir(path) ? add_dir_to_list(&old, dir, sub, err) : 0;
+    for (size_t i = 0; i < old.n; i++) {
         size_t j = 0;
-        while (j < n && strcmp(fs_basename(old[i]), fs_basename(names[j])) != 0) {
+        while (j < list->n && strcmp(old.names[i], list->names[j]) != 0) {
             j++;
         }
-        if (j == n && unlink(old[i]) != 0) {
-            ok = err_errno(err, "%s", old[i]);
+        if (j == list->n && unlink(old.paths[i]) != 0) {
+            ok = err_errno(err, "%s", old.paths[i]);
         }
     }
-    fs_free_paths(old, n_old);
-    free(scenarios);
+    release_list(&old);
+    free(path);
     return ok;
 }
 
 int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir, struct err *err)
 {
-    char **paths, **names;
-    size_t n;
-    if (list_data(data_dir, &paths, &names, &n, err) != 0) {
+    struct data_list list;
+    if (list_data(data_dir, &list, err) != 0) {
         return -1;
     }
-    int ok = remove_others(dir, names, n, err);
-    for (size_t i = 0; i < n && ok == 0; i++) {
+    int ok = remove_others(dir, "scenarios", &list, err) == 0 &&
+                     remove_others(dir, "sounds", &list, err) == 0
+                 ? 0
+                 : -1;
+    for (size_t i = 0; i < list.n && ok == 0; i++) {
         struct buf text = {0};
-        char *target = fs_join(dir, names[i]);
-        ok = fs_read(paths[i], MAX_DATA_FILE, &text, err);
+        char *target = fs_join(dir, list.names[i]);
+        ok = fs_read(list.paths[i], YAML_MAX_FILE, &text, err);
         if (ok == 0) {
-            ok = fs_write(target, text.data, text.len, err);
+            ok = fs_mkdirs_for(target, err) == 0 ? fs_write(target, text.data, text.len, err) : -1;
         }
         free(target);
         buf_release(&text);
@@ -356,8 +381,7 @@ int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir
         free(text);
         free(path);
     }
-    fs_free_paths(paths, n);
-    fs_free_paths(names, n);
+    release_list(&list);
     return ok;
 }
 

@@ -1,8 +1,9 @@
 /*
  * bench.h - a benchmark as a plan: every sample's recipe, a pure function of the data files.
  *
- * A data folder holds spec.yaml, scenarios/, scenes.yaml, sounds.yaml and voices.yaml. A built
- * benchmark keeps a copy of its own in <dir>/.spec, so that opening it gives the same plan.
+ * A data folder holds spec.yaml, scenarios/, scenes.yaml, sounds.yaml and voices.yaml, and may hold
+ * more sounds files in sounds/. A built benchmark keeps a copy of its own in <dir>/.spec, so that
+ * opening it gives the same plan.
  */
 #ifndef AOR_BENCH_BENCH_H
 #define AOR_BENCH_BENCH_H

@@ -11,7 +11,7 @@
 
 struct build_params {
     const char *spec_path;
-    const char *data_dir;   /* scenarios/, scenes.yaml, sounds.yaml, voices.yaml */
+    const char *data_dir;   /* scenarios/, scenes.yaml, sounds.yaml, sounds/, voices.yaml */
     const char *sounds_dir; /* unpacked Debian packages (tools/setup/sounds.sh) */
     const char *out_dir;
     int n_workers;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 /* Licences that may be combined into a work under CC-BY-SA-3.0. */
 static bool is_combinable(const char *licence)
@@ -18,21 +19,19 @@ static bool is_combinable(const char *licence)
     return false;
 }
 
-/* Which packages of the bank the planned scenes may use; the caller's. */
-static bool *used_packages(const struct bench *b)
+static bool wants_attribution(const char *licence)
 {
-    bool *used = xcalloc(b->bank.n_packages, sizeof *used);
+    return strcmp(licence, "CC0-1.0") != 0 && strcmp(licence, "public-domain") != 0;
+}
+
+/* Which clips of the bank the planned scenes may use; the caller's. */
+static bool *used_clips(const struct bench *b)
+{
+    bool *used = xcalloc(b->bank.n_clips, sizeof *used);
     for (size_t i = 0; i < b->n_samples; i++) {
-        if (i > 0 && b->samples[i].scene == b->samples[i - 1].scene) {
-            continue;
+        if (i == 0 || b->samples[i].scene != b->samples[i - 1].scene) {
+            scene_mark_clips(b->samples[i].scene, used);
         }
-        size_t *clips;
-        size_t n;
-        scene_clips(b->samples[i].scene, &clips, &n);
-        for (size_t j = 0; j < n; j++) {
-            used[b->bank.clips[clips[j]].package] = true;
-        }
-        free(clips);
     }
     return used;
 }
@@ -41,8 +40,9 @@ static void add_front_matter(struct buf *c, const struct bench *b, const bool *u
                              const struct card_config *configs, size_t n_configs)
 {
     bool is_combined = true;
-    for (size_t i = 0; i < b->bank.n_packages; i++) {
-        is_combined = is_combined && (!used[i] || is_combinable(b->bank.packages[i].licence));
+    for (size_t i = 0; i < b->bank.n_clips; i++) {
+        is_combined = is_combined &&
+                      (!used[i] || is_combinable(soundbank_licence(&b->bank, &b->bank.clips[i])));
     }
     buf_addf(c,
              "---\npretty_name: %s\nlanguage: [en]\nlicense: %s\n"
@@ -111,25 +111,123 @@ static void add_description(struct buf *c, const struct bench *b)
         "scenario are not independent: cluster by `scenario`.\n\n");
 }
 
+/* Foreign text in one line, nothing of it Markdown or HTML. */
+static void add_plain(struct buf *c, const char *text)
+{
+    char *clean = xstrdup(text);
+    text_make_printable(clean);
+    for (const char *p = clean; *p; p++) {
+        buf_adds(c, strchr("\\`*_[]<>&|~#$", *p) ? "\\" : "");
+        buf_add(c, p, 1);
+    }
+    free(clean);
+}
+
+/* One line a source: packages of one name, licence and copyright in several files are one. */
+static bool is_same_source(const struct sound_package *a, const struct sound_package *b)
+{
+    return strcmp(a->name, b->name) == 0 && strcmp(a->licence, b->licence) == 0 &&
+           strcmp(a->copyright, b->copyright) == 0;
+}
+
+/* The sources of used clips that have no licence of their own. */
+static void add_sources(struct buf *c, const struct soundbank *bank, const bool *used)
+{
+    bool *is_listed = xcalloc(bank->n_packages, sizeof *is_listed);
+    bool is_first = true;
+    for (size_t i = 0; i < bank->n_clips; i++) {
+        is_listed[bank->clips[i].package] |= used[i] && !bank->clips[i].licence;
+    }
+    for (size_t i = 0; i < bank->n_packages; i++) {
+        const struct sound_package *p = &bank->packages[i];
+        const char *const cells[] = {p->name, p->licence, p->copyright};
+        for (size_t j = 0; j < i; j++) {
+            is_listed[i] = is_listed[i] && !(is_listed[j] && is_same_source(p, &bank->packages[j]));
+        }
+        if (!is_listed[i]) {
+            continue;
+        }
+        buf_adds(c, is_first ? "| source | licence | copyright |\n|---|---|---|\n" : "");
+        is_first = false;
+        for (size_t j = 0; j < sizeof cells / sizeof *cells; j++) {
+            buf_adds(c, j == 0 ? "| " : " | ");
+            add_plain(c, cells[j]);
+        }
+        buf_adds(c, " |\n");
+    }
+    free(is_listed);
+}
+
+static int compare_licences(const void *a, const void *b)
+{
+    const struct sound_clip *const *p = a, *const *q = b;
+    int order = strcmp((*p)->licence, (*q)->licence);
+    return order != 0 ? order : (*p > *q) - (*p < *q);
+}
+
+/* Used clips with a licence of their own, by licence and in the bank's order; the caller's. */
+static const struct sound_clip **own_licences(const struct soundbank *bank, const bool *used,
+                                              size_t *ret_n)
+{
+    const struct sound_clip **own = xcalloc(bank->n_clips, sizeof *own);
+    size_t n = 0;
+    for (size_t i = 0; i < bank->n_clips; i++) {
+        if (used[i] && bank->clips[i].licence) {
+            own[n++] = &bank->clips[i];
+        }
+    }
+    qsort(own, n, sizeof *own, compare_licences);
+    *ret_n = n;
+    return own;
+}
+
+static void add_attribution(struct buf *c, const struct soundbank *bank,
+                            const struct sound_clip *clip)
+{
+    buf_adds(c, "- ");
+    add_plain(c, bank->packages[clip->package].name);
+    buf_adds(c, ", ");
+    add_plain(c, clip->path);
+    buf_adds(c, ": ");
+    add_plain(c, soundbank_copyright(bank, clip));
+    buf_adds(c, "\n");
+}
+
+/* How many there are of each licence, and whose they are where it wants that to be said. */
+static void add_own_licences(struct buf *c, const struct soundbank *bank, const bool *used)
+{
+    size_t n;
+    const struct sound_clip **own = own_licences(bank, used, &n);
+    for (size_t i = 0, end; i < n; i = end) {
+        const char *licence = own[i]->licence;
+        end = i + 1;
+        while (end < n && strcmp(own[end]->licence, licence) == 0) {
+            end++;
+        }
+        buf_adds(c, "\n### ");
+        add_plain(c, licence);
+        buf_addf(c, ": %zu clip%s\n\n", end - i, end - i == 1 ? "" : "s");
+        for (size_t k = i; k < end && wants_attribution(licence); k++) {
+            add_attribution(c, bank, own[k]);
+        }
+    }
+    free(own);
+}
+
 static void add_licences(struct buf *c, const struct bench *b, const bool *used)
 {
     buf_adds(c, "## Licences of the sounds\n\n"
                 "The mixes are adaptations of recorded clips under these licences (the texts and\n"
-                "the synthetic speech are the project's own, Apache-2.0):\n\n"
-                "| source | licence | copyright |\n|---|---|---|\n");
-    for (size_t i = 0; i < b->bank.n_packages; i++) {
-        const struct sound_package *p = &b->bank.packages[i];
-        if (used[i]) {
-            buf_addf(c, "| %s | %s | %s |\n", p->name, p->licence, p->copyright);
-        }
-    }
+                "the synthetic speech are the project's own, Apache-2.0):\n\n");
+    add_sources(c, &b->bank, used);
+    add_own_licences(c, &b->bank, used);
 }
 
 int card_write(const char *dir, const struct bench *b, const struct card_config *configs,
                size_t n_configs, struct err *err)
 {
     struct buf c = {0};
-    bool *used = used_packages(b);
+    bool *used = used_clips(b);
     add_front_matter(&c, b, used, configs, n_configs);
     add_description(&c, b);
     add_licences(&c, b, used);

@@ -8,6 +8,12 @@
 
 #include "scene/beds.h"
 
+/* Clips of which one is drawn: for an event each time, for a layer once. */
+struct clip_choice {
+    size_t *clips; /* [n], indices into the bank's clips; owned */
+    size_t n;
+};
+
 enum layer_kind { LAYER_NOISE, LAYER_HUM, LAYER_CRACKLE, LAYER_CLIP };
 
 struct layer {
@@ -16,8 +22,8 @@ struct layer {
         struct noise_spec noise;
         struct hum_spec hum;
         struct crackle_spec crackle;
-        size_t clip; /* index into the bank's clips */
     } spec;
+    struct clip_choice clips; /* LAYER_CLIP */
     double gain_db;
 };
 
@@ -29,9 +35,8 @@ struct event {
         struct click_spec click;
         struct tone_spec tone;
     } spec;
-    size_t *clips; /* [n_clips], EVENT_CLIP: indices into the bank's clips; owned */
-    size_t n_clips;
-    double max_s; /* EVENT_CLIP: cut here; 0: whole */
+    struct clip_choice clips; /* EVENT_CLIP */
+    double max_s;             /* EVENT_CLIP: cut here; 0: whole */
     double every_s[2];
     double gain_db[2];
 };

@@ -10,7 +10,10 @@
 static void release_scene(struct scene *s)
 {
     for (size_t i = 0; i < s->n_events; i++) {
-        free(s->events[i].clips);
+        free(s->events[i].clips.clips);
+    }
+    for (size_t i = 0; i < s->n_layers; i++) {
+        free(s->layers[i].clips.clips);
     }
     free(s->events);
     free(s->layers);
@@ -63,36 +66,21 @@ const char *scene_words(const struct scene *scene)
     return scene->words;
 }
 
-static void add_index(size_t *list, size_t *n, size_t clip)
+static void mark(const struct clip_choice *choice, bool *is_used)
 {
-    for (size_t i = 0; i < *n; i++) {
-        if (list[i] == clip) {
-            return;
-        }
+    for (size_t i = 0; i < choice->n; i++) {
+        is_used[choice->clips[i]] = true;
     }
-    list[(*n)++] = clip;
 }
 
-void scene_clips(const struct scene *scene, size_t **ret_clips, size_t *ret_n)
+void scene_mark_clips(const struct scene *scene, bool *is_used)
 {
-    size_t n_max = scene->n_layers;
-    for (size_t i = 0; i < scene->n_events; i++) {
-        n_max += scene->events[i].n_clips;
-    }
-    size_t *list = xmalloc(n_max * sizeof *list);
-    size_t n = 0;
     for (size_t i = 0; i < scene->n_layers; i++) {
-        if (scene->layers[i].kind == LAYER_CLIP) {
-            add_index(list, &n, scene->layers[i].spec.clip);
-        }
+        mark(&scene->layers[i].clips, is_used);
     }
     for (size_t i = 0; i < scene->n_events; i++) {
-        for (size_t k = 0; k < scene->events[i].n_clips; k++) {
-            add_index(list, &n, scene->events[i].clips[k]);
-        }
+        mark(&scene->events[i].clips, is_used);
     }
-    *ret_clips = list;
-    *ret_n = n;
 }
 
 static int read_band(struct yaml_node at, double *ret_low, double *ret_high, struct err *err)
@@ -172,39 +160,42 @@ static int read_tone(struct yaml_node at, struct tone_spec *t, struct err *err)
                : -1;
 }
 
-static int read_clip_id(struct yaml_node at, const struct soundbank *bank, size_t *ret,
-                        struct err *err)
+/* A clip's id, or a label: all clips that have it. */
+static int read_clip_name(struct yaml_node at, const struct soundbank *bank,
+                          struct clip_choice *choice, struct err *err)
 {
-    char *id;
-    if (yaml_str(at, &id, err) != 0) {
+    char *name;
+    if (yaml_str(at, &name, err) != 0) {
         return -1;
     }
-    const struct sound_clip *clip = soundbank_find(bank, id);
-    int ok = clip ? 0 : yaml_fail(at, err, "no clip \"%s\" in the sound bank", id);
-    if (clip) {
-        *ret = (size_t)(clip - bank->clips);
+    const struct sound_clip *named = soundbank_find(bank, name);
+    size_t n_before = choice->n;
+    for (size_t i = 0; i < bank->n_clips; i++) {
+        const struct sound_clip *clip = &bank->clips[i];
+        if (clip == named || (!named && sound_clip_has_label(clip, name))) {
+            choice->clips = xrealloc(choice->clips, (choice->n + 1) * sizeof *choice->clips);
+            choice->clips[choice->n++] = i;
+        }
     }
-    free(id);
+    int ok = choice->n > n_before
+                 ? 0
+                 : yaml_fail(at, err, "no clip and no label \"%s\" in the sound bank", name);
+    free(name);
     return ok;
 }
 
-static int read_clip_ids(struct yaml_node at, const struct soundbank *bank, struct event *e,
-                         struct err *err)
+static int read_clip_names(struct yaml_node at, const struct soundbank *bank,
+                           struct clip_choice *choice, struct err *err)
 {
-    bool is_list = yaml_is_seq(at);
-    size_t n = is_list ? yaml_count(at) : 1;
-    if (n == 0) {
+    if (!yaml_is_seq(at)) {
+        return read_clip_name(at, bank, choice, err);
+    }
+    if (yaml_count(at) == 0) {
         return yaml_fail(at, err, "a list without clips");
     }
-    e->clips = xcalloc(n, sizeof *e->clips);
-    e->n_clips = n;
-    if (!is_list) {
-        return read_clip_id(at, bank, &e->clips[0], err);
-    }
     struct yaml_node item;
-    void *it = NULL;
-    for (size_t i = 0; yaml_next(at, &it, &item); i++) {
-        if (read_clip_id(item, bank, &e->clips[i], err) != 0) {
+    for (void *it = NULL; yaml_next(at, &it, &item);) {
+        if (read_clip_name(item, bank, choice, err) != 0) {
             return -1;
         }
     }
@@ -249,7 +240,7 @@ static int read_layer(struct yaml_node at, const struct soundbank *bank, struct 
     case LAYER_CRACKLE:
         return read_crackle(sound, &l->spec.crackle, err);
     case LAYER_CLIP:
-        return read_clip_id(sound, bank, &l->spec.clip, err);
+        return read_clip_names(sound, bank, &l->clips, err);
     default:
         return -1;
     }
@@ -295,7 +286,7 @@ static int read_event(struct yaml_node at, const struct soundbank *bank, struct 
     }
     switch (kind) {
     case EVENT_CLIP:
-        return read_clip_ids(sound, bank, e, err);
+        return read_clip_names(sound, bank, &e->clips, err);
     case EVENT_CLICK:
         return read_click(sound, &e->spec.click, err);
     case EVENT_TONE:

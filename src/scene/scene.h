@@ -6,6 +6,7 @@
 #ifndef AOR_SCENE_SCENE_H
 #define AOR_SCENE_SCENE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,7 @@ struct scene_set {
     size_t n_scenes;
 };
 
-/* Read scenes.yaml; every clip it names must be in bank. Errors name file:line:column. */
+/* Read scenes.yaml; every clip or label it names must be in bank. Errors name file:line:column. */
 int scene_set_load(const char *path, const struct soundbank *bank, struct scene_set *ret,
                    struct err *err);
 
@@ -36,8 +37,9 @@ const char *scene_id(const struct scene *scene);
 const char *scene_category(const struct scene *scene);
 const char *scene_words(const struct scene *scene);
 
-/* The indices into bank->clips of the clips that scene may use: *ret is the caller's. */
-void scene_clips(const struct scene *scene, size_t **ret_clips, size_t *ret_n);
+/* Set is_used[i] for each clip i of the bank that scene may use; the others are left as they are.
+ */
+void scene_mark_clips(const struct scene *scene, bool *is_used);
 
 /*
  * A process's decoded clips, so that each is read once. {.bank, .sounds_dir, .stems_dir} borrowed.

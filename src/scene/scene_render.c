@@ -45,6 +45,12 @@ static void add_at(struct audio *sum, const struct audio *a, size_t start)
     }
 }
 
+/* A layer's choice. Where there is none, nothing is drawn: what follows stays as it was. */
+static size_t draw(const struct clip_choice *choice, struct rng *rng)
+{
+    return choice->clips[choice->n > 1 ? rng_below(rng, (uint32_t)choice->n) : 0];
+}
+
 static int render_layer(const struct layer *l, struct scene_cache *cache, struct rng *rng,
                         struct audio *sum, struct err *err)
 {
@@ -66,7 +72,7 @@ static int render_layer(const struct layer *l, struct scene_cache *cache, struct
         level_db = level_rms_db(&a);
         break;
     case LAYER_CLIP:
-        if (get_clip(cache, l->spec.clip, &clip, err) != 0) {
+        if (get_clip(cache, draw(&l->clips, rng), &clip, err) != 0) {
             return -1;
         }
         loop = bed_seamless(clip);
@@ -98,22 +104,28 @@ static struct audio cut(const struct audio *clip, double max_s)
     return a;
 }
 
+/* *ret_what names the sound in errors; borrowed. */
 static int make_event(const struct event *e, struct scene_cache *cache, struct rng *rng,
-                      struct audio *ret, struct err *err)
+                      struct audio *ret, const char **ret_what, struct err *err)
 {
     const struct audio *clip;
+    size_t index;
     switch (e->kind) {
     case EVENT_CLICK:
         *ret = event_click(&e->spec.click, rng);
+        *ret_what = "a click";
         return 0;
     case EVENT_TONE:
         *ret = event_tone(&e->spec.tone);
+        *ret_what = "a tone";
         return 0;
     case EVENT_CLIP:
-        if (get_clip(cache, e->clips[rng_below(rng, (uint32_t)e->n_clips)], &clip, err) != 0) {
+        index = e->clips.clips[rng_below(rng, (uint32_t)e->clips.n)];
+        if (get_clip(cache, index, &clip, err) != 0) {
             return -1;
         }
         *ret = cut(clip, e->max_s);
+        *ret_what = cache->bank->clips[index].id;
         return 0;
     }
     return -1;
@@ -125,14 +137,15 @@ static int render_event(const struct event *e, struct scene_cache *cache, struct
     for (double at_s = rng_range(rng, 0, e->every_s[1]); at_s * AUDIO_RATE < (double)sum->n_frames;
          at_s += rng_range(rng, e->every_s[0], e->every_s[1])) {
         struct audio a = {0};
+        const char *what;
         double gain_db = rng_range(rng, e->gain_db[0], e->gain_db[1]);
-        if (make_event(e, cache, rng, &a, err) != 0) {
+        if (make_event(e, cache, rng, &a, &what, err) != 0) {
             return -1;
         }
         double level_db = level_peak_db(&a);
         if (!(level_db > SILENT_DB)) {
             audio_release(&a);
-            return err_set(err, ERR_FORMAT, "a clip is silent before its max_s of %g", e->max_s);
+            return err_set(err, ERR_FORMAT, "%s is silent before its max_s of %g", what, e->max_s);
         }
         level_apply_gain(&a, EVENT_PEAK_DB - level_db + gain_db);
         add_at(sum, &a, (size_t)(at_s * AUDIO_RATE));

@@ -18,6 +18,14 @@ static void describe_noise(struct buf *b, const struct noise_spec *s)
              s->tremolo_db);
 }
 
+static void describe_clips(struct buf *b, const struct clip_choice *choice,
+                           const struct soundbank *bank)
+{
+    for (size_t i = 0; i < choice->n; i++) {
+        buf_addf(b, " %s", bank->clips[choice->clips[i]].sha256);
+    }
+}
+
 static void describe_layer(struct buf *b, const struct layer *l, const struct soundbank *bank)
 {
     switch (l->kind) {
@@ -32,7 +40,8 @@ static void describe_layer(struct buf *b, const struct layer *l, const struct so
                  l->spec.crackle.high_hz, l->spec.crackle.decay_ms);
         break;
     case LAYER_CLIP:
-        buf_addf(b, "clip %s", bank->clips[l->spec.clip].sha256);
+        buf_adds(b, "clip");
+        describe_clips(b, &l->clips, bank);
         break;
     }
     buf_addf(b, " %a\n", l->gain_db);
@@ -50,9 +59,7 @@ static void describe_event(struct buf *b, const struct event *e, const struct so
         break;
     case EVENT_CLIP:
         buf_adds(b, "clips");
-        for (size_t i = 0; i < e->n_clips; i++) {
-            buf_addf(b, " %s", bank->clips[e->clips[i]].sha256);
-        }
+        describe_clips(b, &e->clips, bank);
         buf_addf(b, " %a", e->max_s);
         break;
     }

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct prompt prompt = {0};
     struct err err = {0};
     voice_set_load(f.path, &voices, &err);
-    soundbank_load(f.path, &bank, &err);
+    soundbank_load(f.path, NULL, &bank, &err);
     prompt_load(f.path, &prompt, &err);
     voice_set_release(&voices);
     soundbank_release(&bank);

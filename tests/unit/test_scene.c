@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -73,15 +74,16 @@ static int set_up(void **state)
     buf_addf(&yaml,
              "packages:\n  - {package: pack, root: usr/bells, licence: CC0, copyright: us}\n"
              "clips:\n"
-             "  - {id: ding, package: pack, path: ding.flac, sha256: %s}\n"
-             "  - {id: dong, package: pack, path: dong.flac, sha256: %s}\n"
+             "  - {id: ding, package: pack, labels: [bell], path: ding.flac, sha256: %s}\n"
+             "  - {id: dong, package: pack, labels: [bell, low, ding], path: dong.flac,\n"
+             "     sha256: %s, licence: CC-BY-3.0, copyright: them}\n"
              "  - {id: nothing, package: pack, path: nothing.flac, sha256: %s}\n"
              "  - {id: changed, package: pack, path: ding.flac, sha256: 00%s}\n",
              ding, dong, nothing, dong + 2);
     write_text("sounds.yaml", yaml.data);
     buf_release(&yaml);
     char *path = in_dir("sounds.yaml");
-    ok = ok == 0 ? soundbank_load(path, &bank, &err) : ok;
+    ok = ok == 0 ? soundbank_load(path, NULL, &bank, &err) : ok;
     free(path);
     return ok;
 }
@@ -279,13 +281,69 @@ static void test_clips(void **state)
     assert_string_equal(scene_id(s), "s");
     assert_string_equal(scene_category(s), "work");
     assert_string_equal(scene_words(s), "w");
-    size_t *clips, n;
-    scene_clips(s, &clips, &n);
-    assert_int_equal(n, 2);
-    assert_string_equal(bank.clips[clips[0]].id, "dong");
-    assert_string_equal(bank.clips[clips[1]].id, "ding");
-    free(clips);
+    bool used[4] = {0};
+    assert_int_equal(bank.n_clips, 4);
+    scene_mark_clips(s, used);
+    assert_true(used[0] && used[1] && !used[2] && !used[3]);
+    assert_string_equal(soundbank_licence(&bank, &bank.clips[0]), "CC0");
+    assert_string_equal(soundbank_copyright(&bank, &bank.clips[0]), "us");
+    assert_string_equal(soundbank_licence(&bank, &bank.clips[1]), "CC-BY-3.0");
+    assert_string_equal(soundbank_copyright(&bank, &bank.clips[1]), "them");
     scene_set_release(&set);
+}
+
+#define LAYER(clip) "      - clip: " clip "\n        gain_db: -5\n"
+
+/* The clips' own frequencies tell which one is heard. */
+static bool is_low(const struct audio *a)
+{
+    double difference_db = band_db(a, 440) - band_db(a, 880);
+    assert_true(fabs(difference_db) > 10);
+    return difference_db > 0;
+}
+
+/* A layer draws one clip for the whole of it; where there is one only, the label changes nothing.
+ */
+static void test_label_in_the_bed(void **state)
+{
+    (void)state;
+    int n_low = 0;
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        struct audio a = render(SCENE(LAYER("bell"), " []\n"), seed, 32000);
+        struct audio again = render(SCENE(LAYER("bell"), " []\n"), seed, 32000);
+        n_low += is_low(&a);
+        assert_true(is_same(&a, &again));
+        audio_release(&a);
+        audio_release(&again);
+    }
+    assert_in_range(n_low, 1, 15);
+    struct audio clip = render(SCENE(LAYER("dong"), " []\n"), 3, 32000);
+    struct audio label = render(SCENE(LAYER("low"), " []\n"), 3, 32000);
+    assert_true(is_same(&clip, &label));
+    audio_release(&clip);
+    audio_release(&label);
+}
+
+#define EVENT(clip) "\n      - clip: " clip "\n        every_s: [1, 1]\n        gain_db: [0, 0]\n"
+
+/* A label is the list of its clips; a clip's id goes before the label of that name. */
+static void test_label_in_events(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *names, *clips;
+    } cases[] = {
+        {SCENE(NOISE, EVENT("bell")), SCENE(NOISE, EVENT("[ding, dong]"))},
+        {SCENE(NOISE, EVENT("[low, bell]")), SCENE(NOISE, EVENT("[dong, ding, dong]"))},
+        {SCENE(NOISE, EVENT("ding")), SCENE(NOISE, EVENT("[ding]"))},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct audio a = render(cases[i].names, 3, 160000);
+        struct audio b = render(cases[i].clips, 3, 160000);
+        assert_true(is_same(&a, &b));
+        audio_release(&a);
+        audio_release(&b);
+    }
 }
 
 static int clip_audio(const char *id, const char *sounds, struct audio *ret, struct err *err)
@@ -344,7 +402,7 @@ static void test_bad_recipes(void **state)
         {SCENE("      - hum: {hz: 50, harmonics: 6, slope_db: nan}\n        gain_db: 0\n", " []\n"),
          "scenes.yaml:6:47: \"nan\" is no number"},
         {SCENE("      - clip: gong\n        gain_db: 0\n", " []\n"),
-         "scenes.yaml:6:15: no clip \"gong\" in the sound bank"},
+         "scenes.yaml:6:15: no clip and no label \"gong\" in the sound bank"},
         {SCENE("      - crackle: {per_s: 9, low_hz: 800, high_hz: 6000, decay_ms: 4}\n"
                "        gain_db: 0\n",
                " []\n"),
@@ -387,6 +445,10 @@ static void test_bad_soundbanks(void **state)
     } cases[] = {
         {"packages:\n  - {package: p, root: ../r, licence: l, copyright: c}\nclips: []\n",
          ":2:24: \"../r\" is no path inside a folder"},
+        {"packages:\n  - {package: p, folder: a/b, root: ., licence: l, copyright: c}\nclips: []\n",
+         ":2:26: \"a/b\" is no absolute path"},
+        {PACK "  - {id: a, package: p, labels: dog, path: a.wav, sha256: " HASH "}\n",
+         ":4:33: \"labels\" wants a list"},
         {PACK "  - {id: a, package: q, path: a.wav, sha256: " HASH "}\n",
          ":4:22: no package \"q\""},
         {PACK "  - {id: a, package: p, path: /a.wav, sha256: " HASH "}\n",
@@ -405,11 +467,69 @@ static void test_bad_soundbanks(void **state)
         struct err err = {0};
         char expected[512];
         write_text("bad.yaml", cases[i].text);
-        assert_int_equal(soundbank_load(path, &bad, &err), -1);
+        assert_int_equal(soundbank_load(path, NULL, &bad, &err), -1);
         snprintf(expected, sizeof expected, "%s%s", path, cases[i].message);
         assert_string_equal(err.msg, expected);
     }
     free(path);
+}
+
+static int load_more(struct soundbank *ret, struct err *err)
+{
+    char *path = in_dir("sounds.yaml"), *more = in_dir("more");
+    int ok = soundbank_load(path, more, ret, err);
+    free(more);
+    free(path);
+    return ok;
+}
+
+/* A folder of the user's own: read where it is, and no more once its clip is stored. */
+static void test_more_soundbanks(void **state)
+{
+    (void)state;
+    struct soundbank all = {0};
+    struct audio a = {0};
+    struct err err = {0};
+    char gong[SHA256_HEX_SIZE];
+    char *more = in_dir("more"), *stems = in_dir("stems"), *file = in_dir("gong.flac");
+    assert_int_equal(load_more(&all, &err), 0); /* no such folder: nothing more */
+    assert_int_equal(all.n_clips, 4);
+    soundbank_release(&all);
+    assert_int_equal(fs_mkdirs(more, NULL), 0);
+    write_clip("gong.flac", 220, 0.5, gong);
+
+    char *yaml = NULL;
+    assert_true(asprintf(&yaml,
+                         "packages:\n"
+                         "  - {package: mine, folder: %s, root: ., licence: CC0, copyright: me}\n"
+                         "clips: [{id: gong, package: mine, path: gong.flac, sha256: %s}]\n",
+                         dir, gong) > 0);
+    write_text("more/b.yaml", yaml);
+    write_text("more/a.yaml", PACK "  - {id: first, package: p, path: a, sha256: " HASH "}\n");
+    assert_int_equal(load_more(&all, &err), 0);
+    assert_int_equal(all.n_clips, 6);
+    assert_string_equal(all.clips[4].id, "first");
+    const struct sound_clip *clip = soundbank_find(&all, "gong");
+    assert_non_null(clip);
+    assert_int_equal(soundbank_clip_audio(&all, clip, NULL, stems, &a, &err), -1);
+    assert_int_equal(soundbank_clip_audio(&all, clip, "elsewhere", stems, &a, &err), 0);
+    audio_release(&a);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(soundbank_clip_audio(&all, clip, NULL, stems, &a, &err), 0);
+    audio_release(&a);
+    soundbank_release(&all);
+
+    write_text("more/c.yaml", PACK "  - {id: gong, package: p, path: a, sha256: " HASH "}\n");
+    assert_int_equal(load_more(&all, &err), -1);
+    assert_non_null(strstr(err.msg, "/more/c.yaml:4:6: clip \"gong\" is there twice"));
+    write_text("more/c.yaml", "packages: []\n"
+                              "clips: [{id: x, package: mine, path: a, sha256: " HASH "}]\n");
+    assert_int_equal(load_more(&all, &err), -1);
+    assert_non_null(strstr(err.msg, "/more/c.yaml:2:26: no package \"mine\""));
+    free(yaml);
+    free(file);
+    free(stems);
+    free(more);
 }
 
 /* The recipes that are shipped name only clips that are there. */
@@ -419,7 +539,7 @@ static void test_shipped_data(void **state)
     struct soundbank shipped;
     struct scene_set set;
     struct err err = {0};
-    assert_int_equal(soundbank_load(TEST_DATA_DIR "/sounds.yaml", &shipped, &err), 0);
+    assert_int_equal(soundbank_load(TEST_DATA_DIR "/sounds.yaml", NULL, &shipped, &err), 0);
     assert_int_equal(scene_set_load(TEST_DATA_DIR "/scenes.yaml", &shipped, &set, &err), 0);
     assert_true(set.n_scenes >= 12);
     scene_set_release(&set);
@@ -436,9 +556,12 @@ int main(void)
         cmocka_unit_test(test_hum_harmonics),
         cmocka_unit_test(test_loop_has_no_seam),
         cmocka_unit_test(test_clips),
+        cmocka_unit_test(test_label_in_the_bed),
+        cmocka_unit_test(test_label_in_events),
         cmocka_unit_test(test_soundbank_audio),
         cmocka_unit_test(test_bad_recipes),
         cmocka_unit_test(test_bad_soundbanks),
+        cmocka_unit_test(test_more_soundbanks),
         cmocka_unit_test(test_shipped_data),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
