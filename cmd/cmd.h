@@ -28,6 +28,7 @@ extern const struct cmd cmd_judge;
 extern const struct cmd cmd_export;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_show;
+extern const struct cmd cmd_sounds;
 extern const struct cmd cmd_stats;
 
 /* Log *err and give its exit code. */

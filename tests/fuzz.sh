@@ -15,6 +15,11 @@ for source in tests/fuzz/fuzz_*.c; do
     fuzz_spec) cp data/spec.yaml "$corpus" ;;
     fuzz_scene) cp data/scenes.yaml "$corpus" ;;
     fuzz_metadata) echo '{"id":"x","sha256":"","recipe":"","duration_s":1.5}' >"$corpus/line" ;;
+    fuzz_sounds)
+        printf 'mlicence: a\ncopyright: b\nsounds: {dog: [a.wav]}\n' >"$corpus/map"
+        printf 'efilename,category,esc10\na.wav,"dog",True\n' >"$corpus/esc50"
+        printf 'ffname,labels\n1,"A,B"\n\0{"1":{"license":"l","uploader":"u","title":"t"}}' >"$corpus/fsd50k"
+        ;;
     esac
     echo "fuzz: $name for $seconds s"
     "$target" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
