@@ -101,6 +101,25 @@ static int refuse_aliases(struct yaml_node at, struct err *err)
     return 0;
 }
 
+/* libfyaml 0.7 frees twice where a tab follows the colon of a "? key" (its issue 57). */
+static int check_tabs(const char *text, size_t n, const char *name, struct err *err)
+{
+    int line = 1, column = 1;
+    char last = '\n'; /* that was no blank */
+    for (size_t i = 0; i < n; i++, column++) {
+        if (text[i] == '\t' && (last == ':' || last == '?' || last == '-')) {
+            return err_set(err, ERR_FORMAT, "%s:%d:%d: a tab after \"%c\": blanks are wanted", name,
+                           line, column, last);
+        }
+        if (text[i] == '\n') {
+            line++;
+            column = 0;
+        }
+        last = text[i] == ' ' ? last : text[i];
+    }
+    return 0;
+}
+
 /* The line of a "---" that begins a second document, or 0. It is one wherever it begins a line. */
 static int second_document(const char *text, size_t n)
 {
@@ -131,7 +150,7 @@ int yaml_parse(const char *text, size_t n, const char *name, struct yaml_doc *re
         return err_set(err, ERR_FORMAT, "%s:%d:1: a second document is not read here", name, line);
     }
     /* libfyaml 0.7 does not come back from some directives that are no UTF-8. */
-    if (text_check_utf8(text, n, name, err) != 0) {
+    if (text_check_utf8(text, n, name, err) != 0 || check_tabs(text, n, name, err) != 0) {
         return -1;
     }
     int ok = -1;

@@ -196,6 +196,8 @@ static void test_yaml_errors(void **state)
         {"a: 1\na: 2\n", "t.yaml:2:1: duplicate key"},
         {"a: &x 1\nb: *x\n", "t.yaml:2:5: aliases are not read here"},
         {"", "t.yaml:1:1: no YAML document"},
+        {"? a\n:\tb\n",
+         "t.yaml:2:2: a tab after \":\": blanks are wanted"}, /* libfyaml would crash */
         {"# one\n---\na: 1\n--- # two\nb: 2\n", "t.yaml:4:1: a second document is not read here"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
