@@ -19,7 +19,7 @@ char *dataset_sample_path(const char *dir, const struct sample *s)
 
 int dataset_list_journals(const char *dir, char ***ret_paths, size_t *ret_n, struct err *err)
 {
-    return fs_list(dir, "", ".build", ".jsonl", ret_paths, ret_n, err);
+    return fs_list(dir, ".build", ".jsonl", ret_paths, ret_n, err);
 }
 
 static double round_to(double v, double step)
