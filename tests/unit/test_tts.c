@@ -13,6 +13,7 @@
 
 #include "audio/effects.h"
 #include "audio/level.h"
+#include "audio/pitch.h"
 #include "speech/tts.h"
 #include "speech/voices.h"
 
@@ -45,80 +46,31 @@ static void assert_speech_fails(struct tts_request r, const char *message)
     assert_null(a.pcm);
 }
 
-/*
- * Mean over voiced frames of log2 F0 (and its standard deviation), by autocorrelation: 40 ms
- * frames, the shortest lag that comes close to the best, frames off the median by more than 8
- * semitones out.
- */
-static double frame_log_f0(const float *pcm, int rate)
+static struct pitch measure_pitch(const struct audio *speech)
 {
-    enum { MAX_LAG = 200 };
-    int n = rate / 25, low = rate / 400, high = rate / 65;
-    double r[MAX_LAG] = {0}, best = 0;
-    for (int lag = low - 1; lag <= high + 1 && lag < MAX_LAG; lag++) {
-        double xy = 0, xx = 0, yy = 0;
-        for (int i = 0; i + high + 1 < 2 * n; i++) {
-            xy += (double)pcm[i] * pcm[i + lag];
-            xx += (double)pcm[i] * pcm[i];
-            yy += (double)pcm[i + lag] * pcm[i + lag];
-        }
-        r[lag] = xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0;
-        best = fmax(best, r[lag]);
-    }
-    for (int lag = low; best > 0.7 && lag <= high; lag++) {
-        if (r[lag] > 0.9 * best && r[lag] >= r[lag - 1] && r[lag] >= r[lag + 1]) {
-            double bend = r[lag - 1] - 2 * r[lag] + r[lag + 1];
-            double shift = bend < 0 ? (r[lag - 1] - r[lag + 1]) / (2 * bend) : 0;
-            return log2(rate / (lag + shift));
-        }
-    }
-    return 0;
+    struct pitch p;
+    assert_int_equal(pitch_measure(speech, &p, NULL), 0);
+    assert_true(p.n_voiced > 20);
+    return p;
 }
 
-static int compare_doubles(const void *a, const void *b)
+/* From a to b in semitones. */
+static double semitones(const struct pitch *a, const struct pitch *b)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double mean_log_f0(const struct audio *speech, double *ret_stddev)
-{
-    struct audio a = audio_silence(speech->n_frames, speech->rate);
-    memcpy(a.pcm, speech->pcm, a.n_frames * sizeof *a.pcm);
-    effect_low_pass(&a, 900);
-    assert_int_equal(audio_resample(&a, 8000, NULL), 0);
-    double values[2000];
-    size_t n = 0, window = (size_t)a.rate * 2 / 25;
-    double floor_db = level_active_db(&a, NULL) - 20;
-    for (size_t i = 0; i + window < a.n_frames && n < 2000; i += (size_t)a.rate / 100) {
-        struct audio frame = {a.pcm + i, window, a.rate};
-        double v = level_rms_db(&frame) > floor_db ? frame_log_f0(frame.pcm, a.rate) : 0;
-        if (v > 0) {
-            values[n++] = v;
-        }
-    }
-    assert_true(n > 20);
-    qsort(values, n, sizeof *values, compare_doubles);
-    double median = values[n / 2], sum = 0, squares = 0, count = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (fabs(values[i] - median) < 8.0 / 12) {
-            sum += values[i];
-            squares += values[i] * values[i];
-            count++;
-        }
-    }
-    *ret_stddev = sqrt(squares / count - sum / count * sum / count);
-    audio_release(&a);
-    return sum / count;
+    return 12 * log2(b->mean_hz / a->mean_hz);
 }
 
 static void test_same_request_same_samples(void **state)
 {
     (void)state;
-    static const char *const voices[][2] = {{"espeak", "en-us+f2"}, {"flite", "slt"}};
-    for (int i = 0; i < 2; i++) {
+    static const char *const voices[][2] = {{"espeak", "en-us+f2"},
+                                            {"espeak", "en-gb-x-rp+f5"},
+                                            {"espeak", "en-gb-scotland+m2"},
+                                            {"flite", "slt"}};
+    for (int i = 0; i < 4; i++) {
+        const char *const *next = voices[(i + 1) % 4];
         struct tts_request r = make_request(voices[i][0], voices[i][1], TEXT);
-        struct tts_request other = make_request(voices[i][0], voices[i][1], "Something else!");
+        struct tts_request other = make_request(next[0], next[1], "Something else!");
         struct audio first = speak(&r);
         struct audio between = speak(&other);
         struct audio again = speak(&r);
@@ -177,8 +129,7 @@ static void test_speed_pitch_and_range(void **state)
         struct tts_request r = make_request(voices[i][0], voices[i][1], TEXT);
         struct audio normal = speak(&r);
         effect_trim(&normal, 40);
-        double stddev;
-        double log_f0 = mean_log_f0(&normal, &stddev);
+        struct pitch at_rest = measure_pitch(&normal);
 
         static const double speeds[] = {0.8, 1.25};
         for (int k = 0; k < 2; k++) {
@@ -195,8 +146,8 @@ static void test_speed_pitch_and_range(void **state)
         for (int k = 0; k < 2; k++) {
             r.pitch = pitches[k];
             struct audio a = speak(&r);
-            double got_stddev;
-            assert_near(12 * (mean_log_f0(&a, &got_stddev) - log_f0), pitches[k], 0.5);
+            struct pitch p = measure_pitch(&a);
+            assert_near(semitones(&at_rest, &p), pitches[k], 0.5);
             effect_trim(&a, 40);
             assert_near((double)a.n_frames / (double)normal.n_frames, 1, 0.02);
             audio_release(&a);
@@ -207,9 +158,9 @@ static void test_speed_pitch_and_range(void **state)
         for (int k = 0; k < 2; k++) {
             r.range = ranges[k];
             struct audio a = speak(&r);
-            double got_stddev;
-            assert_near(12 * (mean_log_f0(&a, &got_stddev) - log_f0), 0, 0.5);
-            assert_near(got_stddev / stddev, ranges[k], 0.25);
+            struct pitch p = measure_pitch(&a);
+            assert_near(semitones(&at_rest, &p), 0, 0.5);
+            assert_near(p.range_st / at_rest.range_st, ranges[k], 0.25);
             audio_release(&a);
         }
         audio_release(&normal);
@@ -237,7 +188,7 @@ static void test_voice_list(void **state)
         assert_int_equal(voice_render(v, neutral, normal, TEXT, 1, &a, &err), 0);
         assert_int_equal(a.rate, AUDIO_RATE);
         assert_near(level_active_db(&a, NULL), VOICE_LEVEL_DB, 0.01);
-        double stddev, hz = exp2(mean_log_f0(&a, &stddev));
+        double hz = measure_pitch(&a).mean_hz;
         if (v->gender == VOICE_FEMALE) {
             lowest_female = fmin(lowest_female, hz);
         } else {
