@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck shell=bash
 # Speed and memory of aor build: build.sh AOR [DATA_DIR]. Figures of one run on one machine, as ratios.
 #
 # Beside it the shell pipeline that one would write instead, on the same samples: an espeak-ng or

@@ -62,11 +62,11 @@ static void print_value(const json_t *value)
     free(text);
 }
 
-static void print_text(const json_t *all)
+static void print_text(json_t *all)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)all, key, value)
+    json_object_foreach(all, key, value)
     {
         if (!json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0)) {
             printf("%-16s ", key);

@@ -46,15 +46,21 @@ void cmd_free_list(char **parts, size_t n)
     free(parts);
 }
 
+#define MAX_SHARDS 100000
+
 int cmd_parse_shard(const char *text, int *ret_shard, int *ret_n_shards, struct err *err)
 {
-    int shard = 0, n_shards = 0, n_read = 0;
-    if (text && (sscanf(text, "%5d/%5d%n", &shard, &n_shards, &n_read) != 2 ||
-                 text[n_read] != '\0' || shard < 1 || shard > n_shards)) {
+    long shard = 0, n_shards = 0;
+    char *end = NULL;
+    if (text) {
+        shard = strtol(text, &end, 10);
+        n_shards = *end == '/' ? strtol(end + 1, &end, 10) : 0;
+    }
+    if (text && (*end != '\0' || shard < 1 || shard > n_shards || n_shards > MAX_SHARDS)) {
         return err_set(err, ERR_USAGE, "--shard wants K/N with 1 <= K <= N, such as 2/4");
     }
-    *ret_shard = shard;
-    *ret_n_shards = n_shards;
+    *ret_shard = (int)shard;
+    *ret_n_shards = (int)n_shards;
     return 0;
 }
 

@@ -80,7 +80,7 @@ void effect_low_pass(struct audio *a, double hz)
  * The signal between samples: a sinc under a Hann window of N_TAPS samples, tabled at N_PHASES
  * fractions of a sample and straight in between.
  */
-enum { N_TAPS = 16, N_PHASES = 256 };
+enum { HALF_TAPS = 8, N_TAPS = 2 * HALF_TAPS, N_PHASES = 256 };
 struct kernel {
     float taps[N_PHASES + 1][N_TAPS];
 };
@@ -89,8 +89,8 @@ static void fill_kernel(struct kernel *k)
 {
     for (int p = 0; p <= N_PHASES; p++) {
         for (int i = 0; i < N_TAPS; i++) {
-            double d = (double)p / N_PHASES - (i + 1 - N_TAPS / 2);
-            double window = 0.5 + 0.5 * cos(PI * d / (N_TAPS / 2.0));
+            double d = (double)p / N_PHASES - (i + 1 - HALF_TAPS);
+            double window = 0.5 + 0.5 * cos(PI * d / HALF_TAPS);
             k->taps[p][i] = (float)(d == 0 ? 1 : sin(PI * d) / (PI * d) * window);
         }
     }
@@ -102,7 +102,7 @@ static double sample_at(const struct kernel *k, const float *pcm, size_t n, doub
     double phase = (t - base) * N_PHASES;
     size_t p = (size_t)phase;
     float between = (float)(phase - (double)p);
-    ptrdiff_t first = (ptrdiff_t)base + 1 - N_TAPS / 2;
+    ptrdiff_t first = (ptrdiff_t)base + 1 - HALF_TAPS;
     ptrdiff_t from = first < 0 ? -first : 0;
     ptrdiff_t to = (ptrdiff_t)n - first < N_TAPS ? (ptrdiff_t)n - first : N_TAPS;
     float low = 0, high = 0;

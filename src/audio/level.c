@@ -11,6 +11,7 @@
 
 static double power_db(double power)
 {
+    /* cppcheck-suppress invalidFunctionArg ; it does not see the condition */
     return power > 0 ? 10 * log10(power) : -INFINITY;
 }
 

@@ -24,7 +24,8 @@ static struct design_pair running_pairs(long p)
         .emotion = e,
         .rate = (int)((q + e) % DESIGN_N_RATES),
         .snr = (int)((q / 3 + 2 * (q % 3) + e) % DESIGN_N_SNRS),
-        .voices = {(int)((q + e) % DESIGN_N_VOICES), (int)((q + q / 12 + 2 * e) % DESIGN_N_VOICES)},
+        .voices = {(int)((q + e) % DESIGN_N_VOICES),
+                   (int)((q + q / 12 + 2L * e) % DESIGN_N_VOICES)},
     };
 }
 

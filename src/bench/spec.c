@@ -110,7 +110,7 @@ char *spec_text(const struct spec *s)
     if (!s->only) {
         buf_adds(&b, " all\n");
     }
-    for (size_t i = 0; i < s->n_only; i++) {
+    for (size_t i = 0; s->only && i < s->n_only; i++) {
         buf_addf(&b, "%s  - %s\n", i == 0 ? "\n" : "", s->only[i]);
     }
     return buf_detach(&b);

@@ -147,7 +147,8 @@ static void draw_seconds(cairo_t *cr, const struct audio *mix)
 {
     double duration_s = (double)mix->n_frames / mix->rate;
     double step = duration_s > 20 ? 5 : duration_s > 8 ? 1 : 0.5;
-    for (double t = 0; t <= duration_s; t += step) {
+    for (int i = 0; i * step <= duration_s; i++) {
+        double t = i * step;
         double x = LEFT + PLOT_WIDTH * t / duration_s;
         char label[32];
         snprintf(label, sizeof label, "%g s", t);

@@ -70,7 +70,7 @@ void take_key(const struct scene *scene, const struct soundbank *bank, uint64_t 
               char ret[SHA256_HEX_SIZE])
 {
     struct buf b = {0};
-    buf_addf(&b, "%d %s %" PRIu64 " %d\n", version, scene->id, seed, TAKE_FRAMES);
+    buf_addf(&b, "%d %s %" PRIu64 " %zu\n", version, scene->id, seed, TAKE_FRAMES);
     for (size_t i = 0; i < scene->n_layers; i++) {
         describe_layer(&b, &scene->layers[i], bank);
     }
@@ -142,7 +142,7 @@ static int load(struct take_cache *cache, const struct scene *scene, uint64_t se
         ok = take_store(cache, scene, seed, err);
     }
     if (ok == 0) {
-        ok = audio_load(path, AUDIO_RATE, TAKE_FRAMES / AUDIO_RATE, ret, err);
+        ok = audio_load(path, AUDIO_RATE, (double)TAKE_FRAMES / AUDIO_RATE, ret, err);
     }
     if (ok == 0 && ret->n_frames != TAKE_FRAMES) {
         audio_release(ret);

@@ -13,7 +13,7 @@
 
 #include "scene/scene.h"
 
-#define TAKE_FRAMES (12 * AUDIO_RATE)
+#define TAKE_FRAMES ((size_t)12 * AUDIO_RATE)
 
 /* Content hash of a take: the scene's recipe, the clips' own hashes, the seed, version. */
 void take_key(const struct scene *scene, const struct soundbank *bank, uint64_t seed, int version,
