@@ -93,8 +93,8 @@ if command -v perf >/dev/null && perf record -q -F 499 -g -o "$dir/perf" \
     "$aor" build -d "$data" -o "$dir/perf-bench" -j $jobs >/dev/null 2>&1; then
     echo
     perf report -i "$dir/perf" --no-children -g none --sort comm,dso 2>/dev/null | grep -v '^#' >"$dir/shares"
-    fork=$(perf report -i "$dir/perf" --children -g none --comm aor --sort sym 2>/dev/null |
-        awk '/_Fork$/ {sub("%", "", $1); print $1; exit}')
+    fork=$(perf report -i "$dir/perf" --children -g none --sort sym 2>/dev/null |
+        awk '/_Fork$/ && !n++ {sub("%", "", $1); print $1}')
     awk -v fork="${fork:-0}" '$2 == "aor-speech" {sub("%", "", $1); engines += $1}
         $2 == "aor" && $3 ~ /libFLAC/ {sub("%", "", $1); flac += $1}
         END {printf "CPU time of a fresh build: engines %.1f%%, forking them %.1f%%, FLAC %.1f%%; together %.1f%%\n",

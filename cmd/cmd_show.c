@@ -172,7 +172,7 @@ static int run(int argc, char **argv)
         .summary = "All that is known of one sample, with a picture of it.",
         .details = "ID is a sample's: a PNG with its waveform and spectrogram is written and its\n"
                    "facts are printed. Or it is an item's: its texts and samples are printed.",
-        .examples = "  aor show bench gaming-001-f-angry-fast\n"
+        .examples = "  aor show bench gaming-001-f-angry-slow\n"
                     "  aor show bench gaming-001 --json | jq -r '.samples[]'\n",
     };
     int n_operands;

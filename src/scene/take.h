@@ -20,7 +20,7 @@ void take_key(const struct scene *scene, const struct soundbank *bank, uint64_t 
               char ret[SHA256_HEX_SIZE]);
 
 /* One process's takes, the least recently used of which make room; memory does not grow. */
-#define TAKES_HELD 16
+#define TAKES_HELD 6
 struct take_cache {
     struct scene_cache clips; /* .bank and the folders are set by the owner, see scene.h */
     int version;              /* of the code that renders: a part of every key */
