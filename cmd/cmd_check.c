@@ -85,6 +85,10 @@ static void print_content(const struct content *c)
            c->test_only_word[0] ? c->test_only_word : "none");
     printf("  the most frequent opening, \"%s\", in %.1f%%\n", c->top_opening,
            100 * c->top_opening_share);
+    if (c->giveaway_word[0]) {
+        printf("  the word that tells contrasts from scenarios best: \"%s\", in %.0f points more\n",
+               c->giveaway_word, 100 * c->giveaway);
+    }
     if (c->closest[0]) {
         printf("  the closest two texts share %.0f%% of their word pairs: %s, %s\n",
                100 * c->max_similarity, c->closest[0]->id, c->closest[1]->id);
@@ -144,16 +148,17 @@ static json_t *content_json(const struct content *c)
     for (int a = 0; item_alone_names[a]; a++) {
         json_object_set_new(alone, item_alone_names[a], count(c->n_alone[a]));
     }
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:f, s:s, s:s, s:f, s:f, s:s?, s:s?}",
-        "items", items, "alone", alone, "controversial", count(c->n_controversial), "questions",
-        count(c->n_questions), "exclamations", count(c->n_exclamations), "min_words",
-        count(c->min_words), "max_words", count(c->max_words), "alarming_words",
-        count(c->n_alarming), "top_word", c->top_word, "top_word_share", c->top_word_share,
-        "test_only_word", c->test_only_word, "top_opening", c->top_opening, "top_opening_share",
-        c->top_opening_share, "max_similarity", c->max_similarity, "closest_a",
-        c->closest[0] ? c->closest[0]->id : NULL, "closest_b",
-        c->closest[1] ? c->closest[1]->id : NULL);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:f, s:s, s:s, s:f, s:s, s:f, "
+                     "s:f, s:s?, s:s?}",
+                     "items", items, "alone", alone, "controversial", count(c->n_controversial),
+                     "questions", count(c->n_questions), "exclamations", count(c->n_exclamations),
+                     "min_words", count(c->min_words), "max_words", count(c->max_words),
+                     "alarming_words", count(c->n_alarming), "top_word", c->top_word,
+                     "top_word_share", c->top_word_share, "test_only_word", c->test_only_word,
+                     "top_opening", c->top_opening, "top_opening_share", c->top_opening_share,
+                     "giveaway_word", c->giveaway_word, "giveaway", c->giveaway, "max_similarity",
+                     c->max_similarity, "closest_a", c->closest[0] ? c->closest[0]->id : NULL,
+                     "closest_b", c->closest[1] ? c->closest[1]->id : NULL);
 }
 
 /* Takes over asr, which may be NULL. */

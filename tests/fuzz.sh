@@ -4,6 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 build=$1
 seconds=$2
+export LSAN_OPTIONS=suppressions=$PWD/tests/fuzz/lsan.supp:print_suppressions=0
 for source in tests/fuzz/fuzz_*.c; do
     name=$(basename "$source" .c)
     target=$build/tests/fuzz/$name

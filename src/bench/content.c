@@ -71,26 +71,68 @@ static size_t list_top(struct list *l, char *top, size_t size, size_t *ret_n_dif
     return best;
 }
 
+/* The stems of a text's words, added to l, but for those that stand there from first on. */
+static void add_text_stems(struct sb_stemmer *stemmer, const char *text, struct list *l,
+                           size_t first)
+{
+    struct words w;
+    split_words(text, &w);
+    for (size_t k = 0; k < w.n; k++) {
+        const sb_symbol *stem =
+            sb_stemmer_stem(stemmer, (const sb_symbol *)w.word[k], (int)strlen(w.word[k]));
+        const char *found = stem ? (const char *)stem : w.word[k];
+        size_t j = first;
+        while (j < l->n && strcmp(l->texts[j], found) != 0) {
+            j++;
+        }
+        if (j == l->n) {
+            list_add(l, found);
+        }
+    }
+}
+
 /* The different stems of an item's alarming words, added to l. */
 static void add_stems(struct sb_stemmer *stemmer, const struct item *t, struct list *l)
 {
     size_t first = l->n;
     for (size_t i = 0; i < t->n_alarming; i++) {
-        struct words w;
-        split_words(t->alarming[i], &w);
-        for (size_t k = 0; k < w.n; k++) {
-            const sb_symbol *stem =
-                sb_stemmer_stem(stemmer, (const sb_symbol *)w.word[k], (int)strlen(w.word[k]));
-            const char *text = stem ? (const char *)stem : w.word[k];
-            size_t j = first;
-            while (j < l->n && strcmp(l->texts[j], text) != 0) {
-                j++;
-            }
-            if (j == l->n) {
-                list_add(l, text);
-            }
+        add_text_stems(stemmer, t->alarming[i], l, first);
+    }
+}
+
+static double share(const struct list *l, const char *text, size_t n_items)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        n += strcmp(l->texts[i], text) == 0;
+    }
+    return (double)n / (double)n_items;
+}
+
+/* Lists hold every stem once an item. */
+static void measure_giveaway(const struct item_set *set, struct content *c)
+{
+    struct sb_stemmer *stemmer = sb_stemmer_new("english", NULL);
+    struct list stems[ITEM_N_KINDS] = {0};
+    size_t n_items[ITEM_N_KINDS] = {0};
+    for (size_t i = 0; i < set->n_items; i++) {
+        enum item_kind kind = set->items[i].kind;
+        n_items[kind]++;
+        add_text_stems(stemmer, set->items[i].text, &stems[kind], stems[kind].n);
+    }
+    for (size_t i = 0; i < stems[ITEM_CONTRAST].n && n_items[ITEM_SCENARIO] > 0; i++) {
+        const char *stem = stems[ITEM_CONTRAST].texts[i];
+        double excess = share(&stems[ITEM_CONTRAST], stem, n_items[ITEM_CONTRAST]) -
+                        share(&stems[ITEM_SCENARIO], stem, n_items[ITEM_SCENARIO]);
+        if (excess > c->giveaway) {
+            c->giveaway = excess;
+            snprintf(c->giveaway_word, sizeof c->giveaway_word, "%.39s", stem);
         }
     }
+    for (int k = 0; k < ITEM_N_KINDS; k++) {
+        free(stems[k].texts);
+    }
+    sb_stemmer_delete(stemmer);
 }
 
 static void measure_alarming(const struct item_set *set, struct content *c, size_t n_scenarios)
@@ -238,6 +280,7 @@ struct content content_measure(const struct item_set *set)
     size_t top = list_top(&openings, c.top_opening, sizeof c.top_opening, &n_different);
     c.top_opening_share = n_scenarios > 0 ? (double)top / (double)n_scenarios : 0;
     measure_alarming(set, &c, n_scenarios);
+    measure_giveaway(set, &c);
     measure_similarity(set, &c);
     free(openings.texts);
     return c;

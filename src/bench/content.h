@@ -15,6 +15,7 @@
 #define CONTENT_MAX_WORD_SHARE 0.06
 #define CONTENT_MAX_SIMILARITY 0.25
 #define CONTENT_MIN_UNSAFE_SHARE 0.6 /* scenarios that are ambiguous or alarming alone */
+#define CONTENT_MAX_GIVEAWAY 0.25
 
 #define CONTENT_MAX_WORD 40 /* bytes with NUL; longer words are cut */
 
@@ -30,6 +31,13 @@ struct content {
     size_t n_alarming; /* different alarming stems of scenarios */
     /* One that a test scenario has and nothing in dev does; "" when there is none. */
     char test_only_word[CONTENT_MAX_WORD];
+
+    /*
+     * The stem that gives contrasts away best: the share of contrasts that have it less the share
+     * of scenarios.
+     */
+    char giveaway_word[CONTENT_MAX_WORD];
+    double giveaway;
 
     /* The closest two texts. */
     double max_similarity;

@@ -6,13 +6,6 @@
 #include "audio/audio.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-const char *__lsan_default_suppressions(void);
-
-/* libsndfile forgets what libvorbis took for a stream that turns out to be bad. */
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libvorbis\nleak:libsndfile\n";
-}
 
 static void load(const void *data, size_t size)
 {

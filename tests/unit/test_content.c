@@ -43,6 +43,7 @@ static void test_own_texts(void **state)
     assert_true(c.top_word_share <= CONTENT_MAX_WORD_SHARE);
     assert_true(c.max_similarity <= CONTENT_MAX_SIMILARITY);
     assert_string_equal(c.test_only_word, "");
+    assert_true(c.giveaway <= CONTENT_MAX_GIVEAWAY);
     assert_in_range(c.min_words, 6, 20);
     assert_in_range(c.max_words, 6, 20);
     assert_true(c.top_opening_share <= 0.05);
@@ -135,6 +136,9 @@ static void test_counts(void **state)
     assert_true(c.top_word_share > 0.66 && c.top_word_share < 0.67);
     assert_int_equal(c.n_alarming, 2);
     assert_string_equal(c.test_only_word, "burn");
+    /* "her" stands in the one contrast and in no scenario. */
+    assert_string_equal(c.giveaway_word, "her");
+    assert_true(c.giveaway == 1);
     /* Word pairs: [how, how do, do i, i shoot, shoot it, it] and [how, how do, do i, i stop,
      * stop shooting, shooting]: 3 of 9. The twins a and d share more, but are not compared. */
     assert_true(c.max_similarity > 0.333 && c.max_similarity < 0.334);
