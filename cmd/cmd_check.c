@@ -296,8 +296,8 @@ static void print_text(const struct check_report *r, const struct asr *asr, cons
 }
 
 /* Ask the model to transcribe every sample, in a run file of the benchmark's own, and compare. */
-static int transcribe(const char *bench_dir, const char *model, const char *mmproj, struct asr *ret,
-                      struct err *err)
+static int transcribe(const struct dataset *d, const char *model, const char *mmproj,
+                      struct asr *ret, struct err *err)
 {
     struct store *store = NULL;
     struct run_summary summary;
@@ -305,10 +305,11 @@ static int transcribe(const char *bench_dir, const char *model, const char *mmpr
         return err_set(err, ERR_USAGE, "--asr wants --mmproj too: the model's audio encoder");
     }
     signal(SIGPIPE, SIG_IGN); /* a dead model process shows when it is read from */
-    char *db_path = xasprintf("%s/.asr-%s.db", bench_dir, fs_basename(model));
+    char *db_path =
+        xasprintf("%s/.asr-%s-%.8s.db", d->dir, fs_basename(model), d->bench.data_sha256);
     char *prompt_path = cmd_shared_path("data/prompts/transcribe.yaml");
     struct run_params params = {
-        .bench_dir = bench_dir,
+        .bench_dir = d->dir,
         .db_path = db_path,
         .prompt_path = prompt_path,
         .model = local_default_params(),
@@ -369,7 +370,7 @@ static int run(int argc, char **argv)
         status = cmd_fail(&err);
     } else {
         status = report.n_bad > 0 ? EXIT_WITH_ERRORS : EXIT_FINE;
-        if (model && transcribe(argv[1], model, mmproj, &asr, &err) != 0) {
+        if (model && transcribe(&d, model, mmproj, &asr, &err) != 0) {
             status = cmd_fail(&err);
         } else if (as_json) {
             print_json(&report, problems.list, model ? asr_json(&asr, fs_basename(model)) : NULL);

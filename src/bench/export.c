@@ -1,9 +1,7 @@
 #include "bench/export.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cancel.h"
 #include "base/json.h"
@@ -33,20 +31,15 @@ static char *line_with(const struct dataset *d, size_t i, const char *key, const
     return with_newline;
 }
 
-/* Link the file where that is possible, otherwise write the audio anew. */
 static int put_file(const struct dataset *d, struct renderer *r, size_t i, enum condition condition,
                     const char *path, char ret_sha256[SHA256_HEX_SIZE], struct err *err)
 {
     struct audio a = {0};
-    char *source = dataset_sample_path(d->dir, &d->bench.samples[i]);
     int ok = dataset_audio(d, r, i, condition, &a, err);
     if (ok == 0) {
         audio_sha256(&a, ret_sha256);
-    }
-    if (ok == 0 && (condition != CONDITION_MATCHED || link(source, path) != 0)) {
         ok = audio_save_flac(path, &a, err);
     }
-    free(source);
     audio_release(&a);
     return ok;
 }

@@ -10,7 +10,7 @@
  * A folder to publish: README.md and <condition>/<split>/ with metadata.jsonl and one FLAC file a
  * sample; a configuration a condition, the first the default, each with the splits dev and test. A
  * Hugging Face audiofolder. conditions: a bit set of enum condition, not 0. out_dir must be new or
- * empty. Files of matched are hard links where the file system has them.
+ * empty.
  */
 int export_hf(const struct dataset *d, unsigned conditions, const char *out_dir, struct err *err);
 
