@@ -301,9 +301,6 @@ static int transcribe(const struct dataset *d, const char *model, const char *mm
 {
     struct store *store = NULL;
     struct run_summary summary;
-    if (!mmproj) {
-        return err_set(err, ERR_USAGE, "--asr wants --mmproj too: the model's audio encoder");
-    }
     signal(SIGPIPE, SIG_IGN); /* a dead model process shows when it is read from */
     char *db_path =
         xasprintf("%s/.asr-%s-%.8s.db", d->dir, fs_basename(model), d->bench.data_sha256);
@@ -365,8 +362,12 @@ static int run(int argc, char **argv)
     struct check_report report;
     struct problems problems = {as_json, json_array()};
     struct asr asr = {0};
-    if (dataset_open(argv[1], &d, &err) != 0 ||
-        check_dataset(&d, (int)n_workers, take_problem, &problems, &report, &err) != 0) {
+    if (!model != !mmproj) {
+        err_set(&err, ERR_USAGE,
+                "--asr wants --mmproj, the model's audio encoder, and the other way");
+        status = cmd_fail(&err);
+    } else if (dataset_open(argv[1], &d, &err) != 0 ||
+               check_dataset(&d, (int)n_workers, take_problem, &problems, &report, &err) != 0) {
         status = cmd_fail(&err);
     } else {
         status = report.n_bad > 0 ? EXIT_WITH_ERRORS : EXIT_FINE;

@@ -24,6 +24,8 @@ static void add_item(json_t *all, const struct bench *b, const struct item *t)
     json_object_set_new(all, "content", words_json(t->content, t->n_content));
     json_object_set_new(all, "redeemed_by", words_json(t->redeemed_by, t->n_redeemed_by));
     if (t->kind == ITEM_CONTRAST) {
+        json_object_set_new(all, "cue", json_text(item_cue_names[t->cue]));
+        json_object_set_new(all, "twin", json_text(t->twin));
         json_object_set_new(all, "twin_text", json_text(item_find(&b->items, t->twin)->text));
     }
     for (size_t i = 0; i < b->items.n_items; i++) {

@@ -121,12 +121,6 @@ static int plan(struct bench *b, struct err *err)
     if (ok != 0) {
         return -1;
     }
-    for (size_t i = 0; i < b->spec.n_only; i++) {
-        if (!item_find(&b->items, b->spec.only[i])) {
-            return err_set(err, ERR_FORMAT, "the spec names item \"%s\", which is nowhere",
-                           b->spec.only[i]);
-        }
-    }
     if (b->n_samples == 0) {
         return err_set(err, ERR_FORMAT, "the spec gives no samples");
     }
@@ -234,6 +228,17 @@ static int hash_data(const char *data_dir, struct bench *b, struct err *err)
     return ok;
 }
 
+static int check_only(const struct bench *b, const char *spec_path, struct err *err)
+{
+    for (size_t i = 0; i < b->spec.n_only; i++) {
+        if (!item_find(&b->items, b->spec.only[i])) {
+            return err_set(err, ERR_FORMAT, "%s: names item \"%s\", which is nowhere", spec_path,
+                           b->spec.only[i]);
+        }
+    }
+    return 0;
+}
+
 /*
  * Narrow the spec to what is selected: items that a name of select->only means, then as many of
  * them, evenly over the plan, as keep to select->limit samples.
@@ -293,6 +298,11 @@ static int select_items(struct bench *b, const struct bench_selection *select, s
     return ok;
 }
 
+static bool is_selective(const struct bench_selection *select)
+{
+    return select && (select->n_only > 0 || select->limit > 0);
+}
+
 int bench_load(const char *spec_path, const char *data_dir, const struct bench_selection *select,
                struct bench *ret, struct err *err)
 {
@@ -307,7 +317,8 @@ int bench_load(const char *spec_path, const char *data_dir, const struct bench_s
         soundbank_load(sounds, more_sounds, &b.bank, err) == 0 &&
         scene_set_load(scenes, &b.bank, &b.scenes, err) == 0 &&
         voice_set_load(voices, &b.voices, err) == 0 && check_voices(&b.voices, voices, err) == 0 &&
-        (!select || select_items(&b, select, err) == 0) && plan(&b, err) == 0 &&
+        check_only(&b, spec_path, err) == 0 &&
+        (!is_selective(select) || select_items(&b, select, err) == 0) && plan(&b, err) == 0 &&
         hash_data(data_dir, &b, err) == 0) {
         *ret = b;
         b = (struct bench){0};

@@ -318,8 +318,8 @@ static int check_journals(const struct builder *b, struct err *err)
     for (size_t i = 0; i < n && ok == 0 && p->n_shards > 0; i++) {
         if (!strstr(paths[i], suffix)) {
             ok = err_set(err, ERR_USAGE,
-                         "%s: an unfinished build with another number of shards is there: finish "
-                         "it without --shard",
+                         "%s: an unfinished build, whole or of another number of shards, is there: "
+                         "finish it without --shard",
                          p->out_dir);
         }
     }

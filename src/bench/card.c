@@ -51,7 +51,9 @@ static void add_front_matter(struct buf *c, const struct bench *b, const bool *u
              "annotations_creators: [expert-generated]\nsource_datasets: [original]\n"
              "size_categories: [%s]\nconfigs:\n",
              b->spec.name, is_combined ? "cc-by-sa-3.0" : "other",
-             b->n_samples < 1000 ? "n<1K" : "1K<n<10K");
+             b->n_samples < 1000    ? "n<1K"
+             : b->n_samples < 10000 ? "1K<n<10K"
+                                    : "10K<n<100K");
     for (size_t i = 0; i < n_configs; i++) {
         if (i == 0 || strcmp(configs[i].name, configs[i - 1].name) != 0) {
             buf_addf(c, "  - config_name: %s\n%s    data_files:\n", configs[i].name,
@@ -103,9 +105,10 @@ static void add_description(struct buf *c, const struct bench *b)
         "| `controversial`, `item_version` | people may disagree about the item; its version |\n\n"
         "## Creation\n\nTexts were written for this benchmark by category and read again by a\n"
         "second reader against the same rules. Speech is synthesised, scenes are mixed from the\n"
-        "recordings named below and from synthetic layers. Every (gender, emotion, rate) cell\n"
-        "holds the same number of scenario samples; the two genders are paired. `aor check`\n"
-        "prints the counts and measures that show it.\n\n"
+        "recordings named below and from synthetic layers. Over the whole design every (gender,\n"
+        "emotion, rate) cell holds the same number of scenario samples; the two genders are "
+        "paired.\n"
+        "`aor check` prints the counts and measures of this folder.\n\n"
         "## Limits\n\nEnglish only; synthetic voices (four a gender); scenes a listener may not\n"
         "recognise in a few seconds; everyday scenarios of a Western, urban kind. Variants of one\n"
         "scenario are not independent: cluster by `scenario`.\n\n");

@@ -24,6 +24,7 @@ struct measured {
 struct prosody {
     double semitones, f0_range_st, syllables_per_s, speech_level_db;
     bool is_measured;
+    bool has_problem;
 };
 
 struct checker {
@@ -66,7 +67,8 @@ static int measure(struct worker *w, size_t i, struct measured *m, struct err *e
     struct audio a = {0}, speech = {0};
     struct mix mix = {0};
     int ok = -1;
-    if (dataset_audio(d, &w->renderer, i, CONDITION_MATCHED, &a, err) != 0 ||
+    if (dataset_check_recipe(d, i, err) != 0 ||
+        dataset_audio(d, &w->renderer, i, CONDITION_MATCHED, &a, err) != 0 ||
         level_loudness(&a, &m->lufs, &m->true_peak_db, err) != 0 ||
         render_mix(&w->renderer, s, &mix, err) != 0 ||
         render_speech(&w->renderer, s, &speech, err) != 0 ||
@@ -136,6 +138,13 @@ static void extend(struct check_range *r, double v, bool is_first)
     r->max = is_first || v > r->max ? v : r->max;
 }
 
+static void report_problem(struct checker *c, size_t index, const char *problem)
+{
+    c->report.n_bad += !c->prosody[index].has_problem;
+    c->prosody[index].has_problem = true;
+    c->problem(c->dataset->bench.samples[index].id, problem, c->user);
+}
+
 static int take_result(size_t index, const void *result, void *user, struct err *err)
 {
     (void)err;
@@ -161,8 +170,7 @@ static int take_result(size_t index, const void *result, void *user, struct err 
         };
     }
     if (m->problem[0]) {
-        r->n_bad++;
-        c->problem(s->id, m->problem, c->user);
+        report_problem(c, index, m->problem);
     }
     progress_update(&c->progress, (long)++r->n_samples, NULL);
     return 0;
@@ -259,6 +267,7 @@ static struct content measure_content(const struct bench *b)
 struct double_hash {
     const char *sha256;
     const char *id;
+    size_t index;
 };
 
 static int compare_hashes(const void *a, const void *b)
@@ -273,15 +282,14 @@ static void find_doubles(struct checker *c)
     const struct bench *b = &c->dataset->bench;
     struct double_hash *all = xcalloc(b->n_samples, sizeof *all);
     for (size_t i = 0; i < b->n_samples; i++) {
-        all[i] = (struct double_hash){c->dataset->facts[i].sha256, b->samples[i].id};
+        all[i] = (struct double_hash){c->dataset->facts[i].sha256, b->samples[i].id, i};
     }
     qsort(all, b->n_samples, sizeof *all, compare_hashes);
     for (size_t i = 1; i < b->n_samples; i++) {
         if (strcmp(all[i].sha256, all[i - 1].sha256) == 0) {
             char problem[128];
             snprintf(problem, sizeof problem, "is the same sound as %s", all[i - 1].id);
-            c->report.n_bad++;
-            c->problem(all[i].id, problem, c->user);
+            report_problem(c, all[i].index, problem);
         }
     }
     free(all);

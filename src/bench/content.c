@@ -264,7 +264,7 @@ struct content content_measure(const struct item_set *set)
         c.min_words = i == 0 || w.n < c.min_words ? w.n : c.min_words;
         c.max_words = w.n > c.max_words ? w.n : c.max_words;
         c.n_items[t->kind][t->split]++;
-        c.n_controversial += t->controversial;
+        c.n_controversial += t->controversial && t->kind == ITEM_SCENARIO;
         if (t->kind == ITEM_SCENARIO) {
             n_scenarios++;
             c.n_alone[t->alone]++;

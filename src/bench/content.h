@@ -21,8 +21,8 @@
 
 struct content {
     size_t n_items[ITEM_N_KINDS][SPLIT_N];
-    size_t n_alone[3]; /* of scenarios, by enum item_alone */
-    size_t n_controversial;
+    size_t n_alone[3];           /* of scenarios, by enum item_alone */
+    size_t n_controversial;      /* scenarios */
     size_t min_words, max_words; /* of a text, all kinds */
 
     /* Scenarios' most frequent alarming stem, and in what share of them it stands. */

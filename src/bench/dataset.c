@@ -1,5 +1,6 @@
 #include "bench/dataset.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,9 +28,12 @@ static double round_to(double v, double step)
     return (double)(long long)(v / step + (v < 0 ? -0.5 : 0.5)) * step;
 }
 
-/* Rounded so that the text is short and reads back as written. */
+/* Null for what is not measured. Rounded so that the text is short and reads back as written. */
 static json_t *number(double v)
 {
+    if (!isfinite(v)) {
+        return json_null();
+    }
     char text[32];
     snprintf(text, sizeof text, "%.3f", round_to(v, 0.001));
     return json_number(strtod(text, NULL));
@@ -207,18 +211,23 @@ void dataset_release(struct dataset *d)
     *d = (struct dataset){0};
 }
 
+int dataset_check_recipe(const struct dataset *d, size_t i, struct err *err)
+{
+    char recipe[RECIPE_HEX_SIZE];
+    render_recipe(&d->bench, &d->bench.samples[i], recipe);
+    return strcmp(recipe, d->facts[i].recipe) == 0
+               ? 0
+               : err_set(err, ERR_FORMAT,
+                         "sample %s: was built with other speech engines or another aor",
+                         d->bench.samples[i].id);
+}
+
 int dataset_audio(const struct dataset *d, struct renderer *r, size_t i, enum condition condition,
                   struct audio *ret, struct err *err)
 {
     const struct sample *s = &d->bench.samples[i];
     if (condition != CONDITION_MATCHED) {
-        char recipe[RECIPE_HEX_SIZE];
-        render_recipe(&d->bench, s, recipe);
-        if (strcmp(recipe, d->facts[i].recipe) != 0) {
-            return err_set(err, ERR_FORMAT,
-                           "sample %s: was built with other speech engines or another aor", s->id);
-        }
-        return render_sample(r, s, condition, ret, err);
+        return dataset_check_recipe(d, i, err) == 0 ? render_sample(r, s, condition, ret, err) : -1;
     }
     char *path = dataset_sample_path(d->dir, s);
     struct audio a = {0};

@@ -7,7 +7,9 @@
  *     matched/<id>.flac 16 kHz mono 16-bit
  *     .build*.jsonl    while a build is unfinished: what it made, metadata.jsonl's lines
  *     .spec/           the data files it was built from (bench.h)
- *     .stems/          speech and clips by content hash (render.h)
+ *     .stems/          speech, takes and clips by content hash (render.h)
+ *     .build*.lock     while a build is at work (a shard leaves the folder's)
+ *     .asr-*.db        transcripts of aor check --asr
  */
 #ifndef AOR_BENCH_DATASET_H
 #define AOR_BENCH_DATASET_H
@@ -66,6 +68,9 @@ int dataset_write(const char *dir, const struct bench *b, const struct sample_fa
 
 /* <dir>/matched/<id>.flac; the caller's. */
 char *dataset_sample_path(const char *dir, const struct sample *s);
+
+/* Fails where this machine would render sample i otherwise than it was built. */
+int dataset_check_recipe(const struct dataset *d, size_t i, struct err *err);
 
 /*
  * The audio of a sample under a condition: the file of matched, checked against its hash; anything

@@ -1,8 +1,11 @@
 #include "bench/export.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "audio/level.h"
 #include "base/cancel.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -10,18 +13,15 @@
 #include "bench/card.h"
 
 /* The sample's metadata with another first key; the caller's. */
-static char *line_with(const struct dataset *d, size_t i, const char *key, const char *value,
-                       const char *audio_sha256)
+static char *line_with(const struct sample *s, const struct sample_facts *facts, const char *key,
+                       const char *value)
 {
-    char *text = dataset_line(&d->bench.samples[i], &d->facts[i]);
+    char *text = dataset_line(s, facts);
     json_t *old = json_loads(text, 0, NULL);
     json_t *line = json_object();
     json_object_set_new(line, key, json_text(value));
     json_object_del(old, "file_name");
     json_object_update(line, old);
-    if (audio_sha256) {
-        json_object_set_new(line, "sha256", json_text(audio_sha256));
-    }
     free(text);
     text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
     char *with_newline = xasprintf("%s\n", text);
@@ -31,14 +31,23 @@ static char *line_with(const struct dataset *d, size_t i, const char *key, const
     return with_newline;
 }
 
+/* Save the sample's audio; *ret_facts are those of what was saved. */
 static int put_file(const struct dataset *d, struct renderer *r, size_t i, enum condition condition,
-                    const char *path, char ret_sha256[SHA256_HEX_SIZE], struct err *err)
+                    const char *path, struct sample_facts *ret_facts, struct err *err)
 {
     struct audio a = {0};
+    struct sample_facts f = d->facts[i];
     int ok = dataset_audio(d, r, i, condition, &a, err);
+    if (ok == 0 && condition != CONDITION_MATCHED) {
+        audio_sha256(&a, f.sha256);
+        f.achieved_snr_db = NAN;
+        ok = level_loudness(&a, &f.lufs, &f.true_peak_db, err);
+    }
     if (ok == 0) {
-        audio_sha256(&a, ret_sha256);
         ok = audio_save_flac(path, &a, err);
+    }
+    if (ok == 0) {
+        *ret_facts = f;
     }
     audio_release(&a);
     return ok;
@@ -60,12 +69,12 @@ static int export_split(const struct dataset *d, struct renderer *r, enum condit
             ok = err_set(err, ERR_CANCELLED, "stopped by a signal");
             break;
         }
-        char sha256[SHA256_HEX_SIZE];
+        struct sample_facts facts;
         char *name = xasprintf("%s.flac", s->id);
         char *path = fs_join(dir, name);
-        ok = put_file(d, r, i, condition, path, sha256, err);
+        ok = put_file(d, r, i, condition, path, &facts, err);
         if (ok == 0) {
-            char *line = line_with(d, i, "file_name", name, sha256);
+            char *line = line_with(s, &facts, "file_name", name);
             buf_adds(&metadata, line);
             free(line);
         }
@@ -95,8 +104,14 @@ static bool has_split(const struct bench *b, enum item_split split)
 
 int export_hf(const struct dataset *d, unsigned conditions, const char *out_dir, struct err *err)
 {
-    if (fs_exists(out_dir) && !fs_is_empty_dir(out_dir)) {
-        return err_set(err, ERR_USAGE, "%s: is there and is not an empty folder", out_dir);
+    char *marker = fs_join(out_dir, ".export");
+    int ok = 0;
+    if (fs_exists(out_dir) && !fs_is_empty_dir(out_dir) && !fs_exists(marker)) {
+        ok = err_set(err, ERR_USAGE, "%s: is there and is not an empty folder", out_dir);
+    }
+    if (ok != 0 || fs_mkdirs(out_dir, err) != 0 || fs_write(marker, "", 0, err) != 0) {
+        free(marker);
+        return -1;
     }
     struct renderer r = renderer_init(&d->bench, d->stems_dir, NULL);
     struct card_config *configs = NULL;
@@ -108,7 +123,6 @@ int export_hf(const struct dataset *d, unsigned conditions, const char *out_dir,
     }
     struct progress progress;
     progress_start(&progress, "export", n_conditions * (long)d->bench.n_samples, 0);
-    int ok = 0;
     for (int c = 0; condition_names[c]; c++) {
         for (int s = 0; s < SPLIT_N && ok == 0 && (conditions & (1u << c)) != 0; s++) {
             if (!has_split(&d->bench, (enum item_split)s)) {
@@ -127,6 +141,10 @@ int export_hf(const struct dataset *d, unsigned conditions, const char *out_dir,
         progress_end(&progress, NULL);
         ok = card_write(out_dir, &d->bench, configs, n, err);
     }
+    if (ok == 0) {
+        unlink(marker);
+    }
+    free(marker);
     fs_free_paths(files, n);
     free(configs);
     renderer_release(&r);
@@ -141,7 +159,7 @@ int export_jsonl(const struct dataset *d, export_line_fn line, void *user, struc
     }
     for (size_t i = 0; i < d->bench.n_samples; i++) {
         char *path = dataset_sample_path(dir, &d->bench.samples[i]);
-        char *text = line_with(d, i, "audio", path, NULL);
+        char *text = line_with(&d->bench.samples[i], &d->facts[i], "audio", path);
         line(text, user);
         free(text);
         free(path);

@@ -22,7 +22,7 @@ shards() {
 }
 ok "two of three shards at the same time" shards
 fails "which is no finished benchmark" 1 'parts: is not finished' "$AOR" check parts
-fails "and takes no other number of shards" 2 'another number of shards' "$AOR" build -d "$DATA" -o parts --limit 300 --shard 1/2
+fails "and takes no other number of shards" 2 'of another number of shards, is there' "$AOR" build -d "$DATA" -o parts --limit 300 --shard 1/2
 ok "the third shard" build -o parts --limit 300 --shard 3/3
 united() {
     build -o parts --limit 300 2>&1 | grep -q 'all up to date' && [ "$(pcm parts)" = "$(pcm whole)" ] &&
@@ -119,6 +119,10 @@ fails "a picture that cannot be written" 1 'no-such-dir' "$AOR" show whole "$id"
 jsonl() { "$AOR" export whole -f jsonl >all.jsonl && [ "$(wc -l <all.jsonl)" -eq "$(wc -l <whole/metadata.jsonl)" ] && jq -r .audio all.jsonl | xargs ls >/dev/null; }
 ok "export jsonl" jsonl
 ok "export hf" "$AOR" export whole -f hf -o hf -c matched,speech
+resume() { rm hf/README.md && touch hf/.export && "$AOR" export whole -f hf -o hf -c matched,speech && [ ! -e hf/.export ] && [ -e hf/README.md ]; }
+ok "an interrupted export goes on" resume
+alone() { jq -es 'all(.[]; .achieved_snr_db == null and .lufs < -20)' hf/speech/dev/metadata.jsonl; }
+ok "speech alone has loudness and no SNR" alone
 fails "export into a folder that is not empty" 2 'is not an empty folder' "$AOR" export whole -f hf -o hf
 fails "export of no format" 2 'wants -f' "$AOR" export whole -f csv
 

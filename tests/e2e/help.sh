@@ -7,7 +7,7 @@ MAN=$SOURCE/man
 # Options of -h, one a line: "-o, --output BENCH".
 help_options() {
     sed -n '/^Options:$/,/^$/p' "$1" |
-        sed -nE 's/^ +((-[A-Za-z], )?--[a-z-]+( [A-Z][A-Za-z.]*)?) +[^ ].*$/\1/p' | sort
+        sed -nE 's/^ +((-[A-Za-z], )?--[a-z-]+( [A-Z][A-Za-z.\/]*)?) +[^ ].*$/\1/p' | sort
 }
 # The same of a man page: ".It Fl o , Fl -output Ar BENCH" in its OPTIONS.
 page_options() {
