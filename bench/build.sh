@@ -48,14 +48,15 @@ jq -r '[.id, .engine, .voice, .rate, .scene, .snr_db, .text] | @tsv' "$dir/sampl
 cat >"$dir/one.sh" <<'ONE'
 id=$1 engine=$2 voice=$3 speed=$4 scene=$5 snr=$6 text=$7
 if [ "$engine" = flite ]; then
-    flite -voice "$voice" --setf duration_stretch="$(printf '%s' "$speed" | sed 's/0.8/1.25/; s/^1.25$/0.8/')" \
-        -t "$text" -o "$DIR/shell/$id.wav"
+    case $speed in 0.8) stretch=1.25 ;; 1.25) stretch=0.8 ;; *) stretch=1.0 ;; esac
+    flite -voice "$voice" --setf duration_stretch=$stretch -t "$text" -o "$DIR/shell/$id.wav"
 else
     espeak-ng -v "$voice" -s "$(printf '%.0f' "${speed}e2")" -w "$DIR/shell/$id.wav" "$text"
 fi
 case $snr in 5*) gain=0.56 ;; 10*) gain=0.32 ;; *) gain=0.18 ;; esac
 sox "$DIR/shell/$id.wav" -r 16000 "$DIR/shell/$id.16.wav" pad 0.5 0.5
-sox -m -v 1 "$DIR/shell/$id.16.wav" -v $gain "$DIR/scenes/$scene.wav" -b 16 "$DIR/shell/$id.flac"
+sox -m -v 1 "$DIR/shell/$id.16.wav" -v $gain "$DIR/scenes/$scene.wav" -b 16 "$DIR/shell/$id.flac" \
+    trim 0 "$(soxi -D "$DIR/shell/$id.16.wav")"
 rm "$DIR/shell/$id.wav" "$DIR/shell/$id.16.wav"
 ONE
 export DIR=$dir

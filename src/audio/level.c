@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_S 0.020
-#define HOP_S 0.010
+#define HOP_S 0.010 /* frames are of two hops */
 #define ACTIVE_RANGE_DB 30.0
 
 static double power_db(double power)
@@ -100,7 +99,7 @@ double level_active_db(const struct audio *speech, bool **ret_active)
 {
     size_t n = speech->n_frames;
     bool *active = xcalloc(n, sizeof *active);
-    size_t len = (size_t)lround(FRAME_S * speech->rate);
+    size_t len = 2 * (size_t)lround(HOP_S * speech->rate);
     size_t hop = (size_t)lround(HOP_S * speech->rate);
     if (n > 0 && hop > 0) {
         size_t n_windows = 1 + (n > len ? (n - len + hop - 1) / hop : 0);
@@ -134,6 +133,7 @@ double level_active_db(const struct audio *speech, bool **ret_active)
  */
 enum { PEAK_BLOCK = 16 }; /* samples; more than the interpolator reaches */
 #define PEAK_GROWTH 2.0f
+#define MAX_PARTS_RATE 48000 /* Hz; at 96 kHz the interpolator is another */
 
 static size_t loud_parts(const struct audio *a, float *out)
 {
@@ -185,11 +185,17 @@ int level_loudness(const struct audio *a, double *ret_lufs, double *ret_true_pea
                    struct err *err)
 {
     double lufs, peak;
-    float *loud = xmalloc(a->n_frames * sizeof *loud);
-    size_t n_loud = loud_parts(a, loud);
+    float *loud = NULL;
+    const float *peaks_in = a->pcm;
+    size_t n_loud = a->n_frames;
+    if (a->rate <= MAX_PARTS_RATE) {
+        loud = xmalloc(a->n_frames * sizeof *loud);
+        n_loud = loud_parts(a, loud);
+        peaks_in = loud;
+    }
     int ok = measure(a->pcm, a->n_frames, a->rate, EBUR128_MODE_I, &lufs, err);
     if (ok == 0) {
-        ok = measure(loud, n_loud, a->rate, EBUR128_MODE_TRUE_PEAK, &peak, err);
+        ok = measure(peaks_in, n_loud, a->rate, EBUR128_MODE_TRUE_PEAK, &peak, err);
     }
     if (ok == 0) {
         *ret_lufs = lufs;

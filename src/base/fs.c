@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,13 +77,87 @@ int fs_write_all(int fd, const void *data, size_t n)
     return 0;
 }
 
+/* Processes on several machines may write beside each other: names are drawn, not counted. */
+#define TEMP_DIGITS 16
+
+static int open_temp(const char *path, char **ret_temp, struct err *err)
+{
+    uint64_t number;
+    *ret_temp = NULL;
+    if (getentropy(&number, sizeof number) != 0) {
+        return err_errno(err, "%s", path);
+    }
+    *ret_temp = xasprintf("%s.%016" PRIx64 ".tmp", path, number);
+    int fd = open(*ret_temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return fd >= 0 ? fd : err_errno(err, "%s", path);
+}
+
+/* "<name>.<16 hexadecimal digits>.tmp" */
+static bool is_temp_name(const char *name)
+{
+    size_t n = strlen(name);
+    size_t tail = TEMP_DIGITS + strlen("..tmp");
+    return n > tail && name[n - tail] == '.' && strcmp(name + n - 4, ".tmp") == 0 &&
+           strspn(name + n - tail + 1, "0123456789abcdef") == TEMP_DIGITS;
+}
+
+int fs_remove_temp(const char *dir, struct err *err)
+{
+    DIR *d = opendir(dir);
+    if (!d) {
+        return err_errno(err, "%s", dir);
+    }
+    int ok = 0;
+    for (struct dirent *entry; (entry = readdir(d));) {
+        if (is_temp_name(entry->d_name) && unlinkat(dirfd(d), entry->d_name, 0) != 0) {
+            ok = err_errno(err, "%s/%s", dir, entry->d_name);
+        }
+    }
+    closedir(d);
+    return ok;
+}
+
+int fs_out_open(const char *path, struct fs_out *ret, struct err *err)
+{
+    struct fs_out out = {.path = xstrdup(path)};
+    int fd = open_temp(path, &out.temp, err);
+    if (fd < 0) {
+        free(out.temp);
+        free(out.path);
+        return -1;
+    }
+    out.file = fdopen(fd, "w");
+    *ret = out;
+    return 0;
+}
+
+int fs_out_close(struct fs_out *out, bool is_kept, struct err *err)
+{
+    int ok = 0;
+    bool wrote = fflush(out->file) == 0 && !ferror(out->file) && fsync(fileno(out->file)) == 0;
+    wrote = fclose(out->file) == 0 && wrote;
+    if (!is_kept || !wrote || rename(out->temp, out->path) != 0) {
+        ok = is_kept ? err_errno(err, "%s", out->path) : 0;
+        unlink(out->temp);
+    }
+    free(out->temp);
+    free(out->path);
+    *out = (struct fs_out){0};
+    return ok;
+}
+
+bool fs_has_data(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_size > 0;
+}
+
 static int write_file(const char *path, const void *data, size_t n, bool is_synced, struct err *err)
 {
-    char *temp = xasprintf("%s.%ld.tmp", path, (long)getpid());
+    char *temp;
     int ok = -1;
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = open_temp(path, &temp, err);
     if (fd < 0) {
-        err_errno(err, "%s", path);
         goto out;
     }
     bool wrote = fs_write_all(fd, data, n) == 0 && (!is_synced || fsync(fd) == 0);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -26,6 +27,17 @@ int fs_write_all(int fd, const void *data, size_t n);
 /* Write to a temporary file beside path, fsync, and rename over path. */
 int fs_write(const char *path, const void *data, size_t n, struct err *err);
 
+/* The same for what is written bit by bit, to file; close with is_kept = false drops it. */
+struct fs_out {
+    FILE *file;
+    char *path, *temp;
+};
+int fs_out_open(const char *path, struct fs_out *ret, struct err *err);
+int fs_out_close(struct fs_out *out, bool is_kept, struct err *err);
+
+/* Remove the temporary files in dir that writers left which were killed. */
+int fs_remove_temp(const char *dir, struct err *err);
+
 /*
  * The same without fsync: whole after any death of the process, not after a power cut. For many
  * files that can be made again; then fs_sync() before another file says that they are there.
@@ -40,6 +52,7 @@ int fs_mkdirs(const char *path, struct err *err);
 int fs_mkdirs_for(const char *path, struct err *err);
 
 bool fs_exists(const char *path);
+bool fs_has_data(const char *path); /* is there and not empty */
 bool fs_is_dir(const char *path);
 bool fs_is_empty_dir(const char *path);
 

@@ -201,7 +201,8 @@ static int list_data(const char *data_dir, struct data_list *ret, struct err *er
 }
 
 /* As sha256sum prints it over the files of a copied data folder, the spec first. */
-static int hash_data(const char *data_dir, struct bench *b, struct err *err)
+static int hash_data(const char *data_dir, const struct bench *b, char ret[SHA256_HEX_SIZE],
+                     struct err *err)
 {
     struct data_list list;
     char hex[SHA256_HEX_SIZE];
@@ -221,7 +222,7 @@ static int hash_data(const char *data_dir, struct bench *b, struct err *err)
         }
     }
     if (ok == 0) {
-        sha256_hex(all.data, all.len, b->data_sha256);
+        sha256_hex(all.data, all.len, ret);
     }
     buf_release(&all);
     release_list(&list);
@@ -319,7 +320,7 @@ int bench_load(const char *spec_path, const char *data_dir, const struct bench_s
         voice_set_load(voices, &b.voices, err) == 0 && check_voices(&b.voices, voices, err) == 0 &&
         check_only(&b, spec_path, err) == 0 &&
         (!is_selective(select) || select_items(&b, select, err) == 0) && plan(&b, err) == 0 &&
-        hash_data(data_dir, &b, err) == 0) {
+        hash_data(data_dir, &b, b.data_sha256, err) == 0) {
         *ret = b;
         b = (struct bench){0};
         ok = 0;
@@ -391,6 +392,14 @@ int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir
         ok = fs_write(path, text, strlen(text), err);
         free(text);
         free(path);
+    }
+    char hex[SHA256_HEX_SIZE];
+    if (ok == 0) {
+        ok = hash_data(dir, b, hex, err);
+    }
+    if (ok == 0 && strcmp(hex, b->data_sha256) != 0) {
+        ok =
+            err_set(err, ERR_IO, "%s: was changed meanwhile: run the same command again", data_dir);
     }
     release_list(&list);
     return ok;

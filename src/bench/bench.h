@@ -59,7 +59,10 @@ int bench_load(const char *spec_path, const char *data_dir, const struct bench_s
                struct bench *ret, struct err *err);
 void bench_release(struct bench *b);
 
-/* Copy what bench_load read into dir (made when missing), as a data folder with b's spec. */
+/*
+ * Copy what bench_load read into dir (made when missing), as a data folder with b's spec. Files
+ * that are no longer what was read are an error.
+ */
 int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir, struct err *err);
 
 /* What the plan has of each kind. */

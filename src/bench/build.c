@@ -18,7 +18,7 @@ struct builder {
     struct bench bench;
     char *journal_path;
     size_t n_planned;           /* samples of this shard, or of all */
-    size_t n_others;            /* samples of an earlier build that the plan does not have */
+    bool has_others;            /* samples of an earlier build that the plan does not have */
     struct sample_facts *facts; /* [bench.n_samples] */
     size_t *todo;               /* indices of samples to make */
     size_t n_todo;
@@ -142,10 +142,10 @@ static int take_result(size_t index, const void *result, void *user, struct err 
 }
 
 /* A sample that an earlier build made and this plan does not have. */
-static void count_other(const char *sample_id, void *user)
+static void note_other(const char *sample_id, void *user)
 {
     (void)sample_id;
-    ((struct builder *)user)->n_others++;
+    ((struct builder *)user)->has_others = true;
 }
 
 static void remove_other(const char *sample_id, void *user)
@@ -195,16 +195,13 @@ static bool is_in_shard(const struct build_params *p, const struct sample *s)
 static int find_todo(struct builder *b, struct err *err)
 {
     const struct build_params *p = b->params;
-    if (read_facts(b, count_other, err) != 0) {
+    if (read_facts(b, note_other, err) != 0) {
         return -1;
     }
-    if (b->n_others > 0 && (p->select.n_only > 0 || p->select.limit > 0)) {
+    if (b->has_others && (p->select.n_only > 0 || p->select.limit > 0)) {
         return err_set(err, ERR_USAGE,
-                       "%s: holds %zu samples that this selection leaves out: name another folder",
-                       p->out_dir, b->n_others);
-    }
-    if (b->n_others > 0 && p->n_shards == 0 && read_facts(b, remove_other, err) != 0) {
-        return -1;
+                       "%s: holds samples that this selection leaves out: name another folder",
+                       p->out_dir);
     }
     b->todo = xcalloc(b->bench.n_samples, sizeof *b->todo);
     for (size_t i = 0; i < b->bench.n_samples; i++) {
@@ -215,7 +212,8 @@ static int find_todo(struct builder *b, struct err *err)
         char recipe[RECIPE_HEX_SIZE];
         render_recipe(&b->bench, s, recipe);
         char *path = dataset_sample_path(p->out_dir, s);
-        if (!b->facts[i].is_built || strcmp(b->facts[i].recipe, recipe) != 0 || !fs_exists(path)) {
+        if (!b->facts[i].is_built || strcmp(b->facts[i].recipe, recipe) != 0 ||
+            !fs_has_data(path)) {
             b->todo[b->n_todo++] = i;
         }
         b->n_planned++;
@@ -246,34 +244,18 @@ static int open_journal(struct builder *b, struct err *err)
     return ok;
 }
 
-/* Files that a killed build had not finished: fs_write's temporary ones. */
-static int remove_unfinished(const char *dir, struct err *err)
-{
-    char **paths;
-    size_t n;
-    if (fs_list(dir, "", ".tmp", &paths, &n, err) != 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < n; i++) {
-        unlink(paths[i]);
-    }
-    fs_free_paths(paths, n);
-    return 0;
-}
-
 /* Build into a new or empty folder, or where a build was at work before: never over other files. */
 static int check_target(const char *dir, struct err *err)
 {
     if (dir[0] == '\0') {
         return err_set(err, ERR_USAGE, "the benchmark's folder has no name");
     }
-    char *stems = fs_join(dir, ".stems");
-    bool is_ours = fs_is_dir(stems);
+    char *stems = fs_join(dir, ".stems"); /* what a build makes first */
+    bool is_free = !fs_exists(dir) || fs_is_empty_dir(dir) || fs_is_dir(stems);
     free(stems);
-    if (!is_ours && fs_exists(dir) && !fs_is_empty_dir(dir)) {
-        return err_set(err, ERR_USAGE, "%s: is there and is neither empty nor a benchmark", dir);
-    }
-    return 0;
+    return is_free
+               ? 0
+               : err_set(err, ERR_USAGE, "%s: is there and is neither empty nor a benchmark", dir);
 }
 
 struct locks {
@@ -316,7 +298,7 @@ static int check_journals(const struct builder *b, struct err *err)
     int ok = 0;
     char *suffix = xasprintf("-of-%d.jsonl", p->n_shards);
     for (size_t i = 0; i < n && ok == 0 && p->n_shards > 0; i++) {
-        if (!strstr(paths[i], suffix)) {
+        if (!strstr(fs_basename(paths[i]), suffix)) {
             ok = err_set(err, ERR_USAGE,
                          "%s: an unfinished build, whole or of another number of shards, is there: "
                          "finish it without --shard",
@@ -328,6 +310,32 @@ static int check_journals(const struct builder *b, struct err *err)
     return ok;
 }
 
+static int remove_listed(const char *dir, const char *prefix, const char *suffix, struct err *err)
+{
+    char **paths;
+    size_t n;
+    if (fs_list(dir, prefix, suffix, &paths, &n, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        unlink(paths[i]);
+    }
+    fs_free_paths(paths, n);
+    return 0;
+}
+
+/* What killed builds left: temporary files, and locks that nobody holds. */
+static int remove_unfinished(const struct builder *b, const char *matched, struct err *err)
+{
+    const char *dir = b->params->out_dir;
+    return fs_remove_temp(matched, err) == 0 && fs_remove_temp(b->stems_dir, err) == 0 &&
+                   fs_remove_temp(dir, err) == 0 &&
+                   remove_listed(b->stems_dir, "speech-", ".lock.tmp", err) == 0 &&
+                   remove_listed(dir, ".build-", ".jsonl.lock", err) == 0
+               ? 0
+               : -1;
+}
+
 /* Make the folders and take the lock. */
 static int open_dir(struct builder *b, struct locks *ret_locks, struct err *err)
 {
@@ -336,15 +344,12 @@ static int open_dir(struct builder *b, struct locks *ret_locks, struct err *err)
         return -1;
     }
     char *matched = fs_join(dir, "matched");
-    int ok = fs_mkdirs(matched, err) == 0 && fs_mkdirs(b->stems_dir, err) == 0 &&
+    int ok = fs_mkdirs(b->stems_dir, err) == 0 && fs_mkdirs(matched, err) == 0 &&
                      lock(b, ret_locks, err) == 0 && check_journals(b, err) == 0
                  ? 0
                  : -1;
     if (ok == 0 && b->params->n_shards == 0) {
-        ok = remove_unfinished(matched, err) == 0 && remove_unfinished(b->stems_dir, err) == 0 &&
-                     remove_unfinished(dir, err) == 0
-                 ? 0
-                 : -1;
+        ok = remove_unfinished(b, matched, err);
     }
     free(matched);
     return ok;
@@ -435,7 +440,7 @@ static int make_takes(struct builder *b, struct err *err)
 
 static int make_samples(struct builder *b, struct err *err)
 {
-    if (open_journal(b, err) != 0 || invalidate(b, err) != 0 || make_takes(b, err) != 0) {
+    if (make_takes(b, err) != 0) {
         return -1;
     }
     b->n_done = (long)(b->n_planned - b->n_todo);
@@ -475,6 +480,24 @@ static int finish(struct builder *b, struct err *err)
     return ok;
 }
 
+/*
+ * All work stands behind the journal: where there is one, the benchmark is unfinished. A shard that
+ * has nothing to make changes nothing, and wants none.
+ */
+static int build(struct builder *b, struct err *err)
+{
+    bool is_whole = b->params->n_shards == 0;
+    if (!is_whole && b->n_todo == 0) {
+        return 0;
+    }
+    if (open_journal(b, err) != 0 || invalidate(b, err) != 0 ||
+        (is_whole && b->has_others && read_facts(b, remove_other, err) != 0) ||
+        (b->n_todo > 0 && make_samples(b, err) != 0)) {
+        return -1;
+    }
+    return is_whole ? finish(b, err) : 0;
+}
+
 int build_benchmark(const struct build_params *p, struct build_summary *ret, struct err *err)
 {
     double started = clock_s();
@@ -488,9 +511,7 @@ int build_benchmark(const struct build_params *p, struct build_summary *ret, str
         goto out;
     }
     b.facts = xcalloc(b.bench.n_samples, sizeof *b.facts);
-    if (open_dir(&b, &locks, err) == 0 && find_todo(&b, err) == 0 &&
-        (b.n_todo == 0 || make_samples(&b, err) == 0) &&
-        (p->n_shards > 0 || finish(&b, err) == 0)) {
+    if (open_dir(&b, &locks, err) == 0 && find_todo(&b, err) == 0 && build(&b, err) == 0) {
         *ret = (struct build_summary){b.n_planned, b.n_todo, clock_s() - started};
         ok = 0;
     }

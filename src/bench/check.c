@@ -33,6 +33,7 @@ struct checker {
     void *user;
     struct check_report report;
     struct prosody *prosody; /* [samples] */
+    size_t n_texts;          /* problems of texts so far: where to look for the next one's sample */
     struct progress progress;
 };
 
@@ -277,6 +278,19 @@ static int compare_hashes(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->id, y->id);
 }
 
+/* A problem of a text that may be no sample's. */
+static void take_text_problem(const char *sample_id, const char *problem, void *user)
+{
+    struct checker *c = user;
+    long i = sample_id ? bench_find(&c->dataset->bench, sample_id, c->n_texts++) : -1;
+    if (i >= 0) {
+        report_problem(c, (size_t)i, problem);
+    } else {
+        c->report.n_bad++;
+        c->problem(c->dataset->dir, problem, c->user);
+    }
+}
+
 static void find_doubles(struct checker *c)
 {
     const struct bench *b = &c->dataset->bench;
@@ -318,6 +332,9 @@ int check_dataset(const struct dataset *d, int n_workers, check_problem_fn probl
     };
     int ok = pool_run(&pool, err);
     progress_end(&c.progress, NULL);
+    if (ok == 0) {
+        ok = dataset_check_texts(d, take_text_problem, &c, err);
+    }
     if (ok == 0) {
         find_doubles(&c);
         count_cells(&c);

@@ -31,7 +31,7 @@ struct check_cell {
 
 struct check_report {
     size_t n_samples;
-    size_t n_bad; /* samples with at least one problem */
+    size_t n_bad; /* samples with at least one problem, and problems of benchmark.yaml */
     double total_s;
     struct check_range duration_s, lufs, true_peak_db, active_level_db, snr_error_db;
     size_t n_clipped; /* samples with a full-scale value */
@@ -47,7 +47,8 @@ typedef void (*check_problem_fn)(const char *sample_id, const char *problem, voi
 
 /*
  * Decode every file, compare its hash, measure it again, make its parts again from the stems for
- * the SNR and the speech's prosody, and look for doubles. A bad sample is a problem, not an error.
+ * the SNR and the speech's prosody, read the texts again, and look for doubles. A bad sample is a
+ * problem, not an error.
  */
 int check_dataset(const struct dataset *d, int n_workers, check_problem_fn problem, void *user,
                   struct check_report *ret, struct err *err);

@@ -11,6 +11,7 @@
 #include "speech/tts.h"
 
 #define MAX_METADATA (1u << 30)
+#define MAX_BENCHMARK_YAML (1u << 20)
 #define MAX_SAMPLE_S 120.0
 
 char *dataset_sample_path(const char *dir, const struct sample *s)
@@ -252,16 +253,18 @@ int dataset_audio(const struct dataset *d, struct renderer *r, size_t i, enum co
 static int write_metadata(const char *dir, const struct bench *b, const struct sample_facts *facts,
                           struct err *err)
 {
-    struct buf text = {0};
-    for (size_t i = 0; i < b->n_samples; i++) {
-        char *line = dataset_line(&b->samples[i], &facts[i]);
-        buf_adds(&text, line);
-        free(line);
-    }
+    struct fs_out out;
     char *path = fs_join(dir, "metadata.jsonl");
-    int ok = fs_write(path, text.data, text.len, err);
+    int ok = fs_out_open(path, &out, err);
+    if (ok == 0) {
+        for (size_t i = 0; i < b->n_samples; i++) {
+            char *line = dataset_line(&b->samples[i], &facts[i]);
+            fputs(line, out.file);
+            free(line);
+        }
+        ok = fs_out_close(&out, true, err);
+    }
     free(path);
-    buf_release(&text);
     return ok;
 }
 
@@ -310,6 +313,65 @@ static int write_benchmark_yaml(const char *dir, const struct bench *b,
     free(path);
     buf_release(&y);
     return ok;
+}
+
+/* Whether the line of metadata that starts at text is the sample's. */
+static bool is_line_of(const struct dataset *d, size_t i, const char *text)
+{
+    char *line = dataset_line(&d->bench.samples[i], &d->facts[i]);
+    bool is = strncmp(text, line, strlen(line)) == 0;
+    free(line);
+    return is;
+}
+
+static int check_metadata(const struct dataset *d, dataset_problem_fn problem, void *user,
+                          struct err *err)
+{
+    struct buf text = {0};
+    char *path = fs_join(d->dir, "metadata.jsonl");
+    int ok = fs_read(path, MAX_METADATA, &text, err);
+    free(path);
+    const char *line = text.data;
+    for (size_t i = 0; i < d->bench.n_samples && ok == 0; i++) {
+        const char *end = line ? strchr(line, '\n') : NULL;
+        if (!end || !is_line_of(d, i, line)) {
+            problem(d->bench.samples[i].id, "metadata.jsonl says something else in its place",
+                    user);
+        }
+        line = end ? end + 1 : NULL;
+    }
+    buf_release(&text);
+    return ok;
+}
+
+static int check_benchmark_yaml(const struct dataset *d, dataset_problem_fn problem, void *user,
+                                struct err *err)
+{
+    struct buf text = {0};
+    char pcm[SHA256_HEX_SIZE];
+    char *path = fs_join(d->dir, "benchmark.yaml");
+    int ok = fs_read(path, MAX_BENCHMARK_YAML, &text, err);
+    pcm_sha256(&d->bench, d->facts, pcm);
+    char *data_line = xasprintf("\ndata_sha256: %s\n", d->bench.data_sha256);
+    char *pcm_line = xasprintf("\npcm_sha256: %s\n", pcm);
+    if (ok == 0 && !strstr(text.data, data_line)) {
+        problem(NULL, "benchmark.yaml names another hash of the data in .spec", user);
+    }
+    if (ok == 0 && !strstr(text.data, pcm_line)) {
+        problem(NULL, "benchmark.yaml names another hash of all sound", user);
+    }
+    free(pcm_line);
+    free(data_line);
+    free(path);
+    buf_release(&text);
+    return ok;
+}
+
+int dataset_check_texts(const struct dataset *d, dataset_problem_fn problem, void *user,
+                        struct err *err)
+{
+    return check_metadata(d, problem, user, err) == 0 ? check_benchmark_yaml(d, problem, user, err)
+                                                      : -1;
 }
 
 int dataset_write(const char *dir, const struct bench *b, const struct sample_facts *facts,

@@ -62,6 +62,15 @@ int dataset_list_journals(const char *dir, char ***ret_paths, size_t *ret_n, str
 /* One metadata line, with its newline; the caller's. */
 char *dataset_line(const struct sample *s, const struct sample_facts *f);
 
+/*
+ * Does metadata.jsonl say of every sample what the plan and facts say, and does benchmark.yaml name
+ * the hashes of the data and of all sound? problem is called for each that does not; sample_id NULL
+ * is benchmark.yaml.
+ */
+typedef void (*dataset_problem_fn)(const char *sample_id, const char *problem, void *user);
+int dataset_check_texts(const struct dataset *d, dataset_problem_fn problem, void *user,
+                        struct err *err);
+
 /* Write metadata.jsonl, benchmark.yaml and README.md, each at once. */
 int dataset_write(const char *dir, const struct bench *b, const struct sample_facts *facts,
                   struct err *err);

@@ -102,17 +102,36 @@ static bool has_split(const struct bench *b, enum item_split split)
     return false;
 }
 
+/*
+ * The folder is ours when it is new or empty, or when the marker in it says that the very same
+ * export was interrupted there.
+ */
+static int claim(const struct dataset *d, unsigned conditions, const char *out_dir,
+                 const char *marker, struct err *err)
+{
+    struct buf old = {0};
+    char *claim = xasprintf("%s %x\n", d->bench.data_sha256, conditions);
+    int ok = 0;
+    if (fs_exists(out_dir) && !fs_is_empty_dir(out_dir) &&
+        (fs_read(marker, 200, &old, NULL) != 0 || strcmp(old.data, claim) != 0)) {
+        ok = err_set(err, ERR_USAGE, "%s: is there and is not an empty folder", out_dir);
+    }
+    if (ok == 0) {
+        ok = fs_mkdirs(out_dir, err) == 0 ? fs_write(marker, claim, strlen(claim), err) : -1;
+    }
+    buf_release(&old);
+    free(claim);
+    return ok;
+}
+
 int export_hf(const struct dataset *d, unsigned conditions, const char *out_dir, struct err *err)
 {
     char *marker = fs_join(out_dir, ".export");
-    int ok = 0;
-    if (fs_exists(out_dir) && !fs_is_empty_dir(out_dir) && !fs_exists(marker)) {
-        ok = err_set(err, ERR_USAGE, "%s: is there and is not an empty folder", out_dir);
-    }
-    if (ok != 0 || fs_mkdirs(out_dir, err) != 0 || fs_write(marker, "", 0, err) != 0) {
+    if (claim(d, conditions, out_dir, marker, err) != 0) {
         free(marker);
         return -1;
     }
+    int ok = 0;
     struct renderer r = renderer_init(&d->bench, d->stems_dir, NULL);
     struct card_config *configs = NULL;
     char **files = NULL;

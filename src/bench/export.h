@@ -10,9 +10,9 @@
  * A folder to publish: README.md and <condition>/<split>/ with metadata.jsonl and one FLAC file a
  * sample; a configuration a condition, the first the default, each with the splits dev and test. A
  * Hugging Face audiofolder. conditions: a bit set of enum condition, not 0. out_dir must be new,
- * empty, or what an interrupted export left: then it is made anew. Of what metadata says was
- * measured on the mix, other conditions keep what holds for them: loudness and true peak measured
- * again, no SNR.
+ * empty, or what the same export left when it was interrupted: then it is made anew. Of what
+ * metadata says was measured on the mix, other conditions keep what holds for them: loudness and
+ * true peak measured again, no SNR.
  */
 int export_hf(const struct dataset *d, unsigned conditions, const char *out_dir, struct err *err);
 

@@ -100,8 +100,8 @@ static int ask_once(const struct sample *s, const char *path, struct audio *ret,
     char *lock_path = xasprintf("%s.lock.tmp", path);
     int ok = fs_lock(lock_path, false, NULL, &lock, err);
     if (ok == 0) {
-        ok = fs_exists(path) ? audio_load(path, AUDIO_RATE, MAX_SPEECH_S, ret, err)
-                             : make_speech(s, path, ret, err);
+        ok = fs_has_data(path) ? audio_load(path, AUDIO_RATE, MAX_SPEECH_S, ret, err)
+                               : make_speech(s, path, ret, err);
     }
     fs_unlock(&lock);
     free(lock_path);
@@ -113,9 +113,15 @@ int render_speech(struct renderer *r, const struct sample *s, struct audio *ret,
     char key[SHA256_HEX_SIZE];
     speech_key(s, key);
     char *path = xasprintf("%s/speech-%s.flac", r->stems_dir, key);
-    int ok = fs_exists(path)    ? audio_load(path, AUDIO_RATE, MAX_SPEECH_S, ret, err)
-             : s->voice->server ? ask_once(s, path, ret, err)
-                                : make_speech(s, path, ret, err);
+    int ok;
+    if (fs_has_data(path)) {
+        ok = audio_load(path, AUDIO_RATE, MAX_SPEECH_S, ret, err);
+    } else if (s->voice->server && !r->takes.clips.sounds_dir) {
+        ok = err_set(err, ERR_FORMAT, "%s: is not there, and only aor build asks a speech server",
+                     path);
+    } else {
+        ok = s->voice->server ? ask_once(s, path, ret, err) : make_speech(s, path, ret, err);
+    }
     free(path);
     return ok;
 }

@@ -23,7 +23,9 @@ struct renderer {
     struct take_cache takes;
 };
 
-/* sounds_dir: where tools/setup/sounds.sh put the packages; NULL when all clips are in stems_dir.
+/*
+ * sounds_dir: where tools/setup/sounds.sh put the packages; NULL for a benchmark that is built:
+ * then clips must be in stems_dir, and no speech server is asked, whose address is the benchmark's.
  */
 struct renderer renderer_init(const struct bench *bench, const char *stems_dir,
                               const char *sounds_dir);

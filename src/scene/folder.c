@@ -25,16 +25,20 @@ static const struct fsd50k_set {
 };
 #define N_FSD50K_SETS (sizeof fsd50k_sets / sizeof *fsd50k_sets)
 
+static void sound_release(struct folder_sound *s)
+{
+    free(s->id);
+    free(s->path);
+    free(s->place);
+    yaml_free_strs(s->labels, s->n_labels);
+    free(s->licence);
+    free(s->copyright);
+}
+
 void folder_release(struct sound_folder *f)
 {
     for (size_t i = 0; i < f->n_sounds; i++) {
-        struct folder_sound *s = &f->sounds[i];
-        free(s->id);
-        free(s->path);
-        free(s->place);
-        yaml_free_strs(s->labels, s->n_labels);
-        free(s->licence);
-        free(s->copyright);
+        sound_release(&f->sounds[i]);
     }
     free(f->sounds);
     name_set_release(&f->ids);
@@ -165,13 +169,10 @@ int folder_add(struct sound_folder *f, const char *name, const char *path, char 
     } else {
         ok = add_labels(&s, labels, n_labels, err);
     }
-    if (ok == 0 && is_wanted(f, &s)) {
+    if (ok == 0) {
         ok = put_sound(f, &s, ret, err);
     }
-    free(s.id);
-    free(s.path);
-    free(s.place);
-    yaml_free_strs(s.labels, s.n_labels);
+    sound_release(&s);
     return ok;
 }
 
@@ -246,6 +247,20 @@ static int read_metadata(struct sound_folder *f, enum folder_layout layout, stru
     return ok;
 }
 
+/* Leave out what has none of the wanted labels, when all labels are known. */
+static void drop_unwanted(struct sound_folder *f)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_sounds; i++) {
+        if (is_wanted(f, &f->sounds[i])) {
+            f->sounds[n++] = f->sounds[i];
+        } else {
+            sound_release(&f->sounds[i]);
+        }
+    }
+    f->n_sounds = n;
+}
+
 /* All that was asked for is there. */
 static int check(const struct sound_folder *f, struct err *err)
 {
@@ -281,9 +296,13 @@ int folder_read(const char *dir, enum folder_layout layout, char *const *only, s
         f.only[i] = text_to_id(only[i]);
     }
     if (ok == 0 && text_check_utf8(f.dir, strlen(f.dir), f.dir, err) == 0 &&
-        read_metadata(&f, layout, err) == 0 && check(&f, err) == 0) {
-        *ret = f;
-        return 0;
+        read_metadata(&f, layout, err) == 0) {
+        drop_unwanted(&f);
+        ok = check(&f, err);
+        if (ok == 0) {
+            *ret = f;
+            return 0;
+        }
     }
     folder_release(&f);
     return -1;

@@ -99,7 +99,7 @@ bool take_is_stored(const struct take_cache *cache, const struct scene *scene, u
     char key[SHA256_HEX_SIZE];
     take_key(scene, cache->clips.bank, seed, cache->version, key);
     char *path = take_path(cache, key);
-    bool is_there = fs_exists(path);
+    bool is_there = fs_has_data(path);
     free(path);
     return is_there;
 }
@@ -138,7 +138,7 @@ static int load(struct take_cache *cache, const struct scene *scene, uint64_t se
 {
     char *path = take_path(cache, key);
     int ok = 0;
-    if (!fs_exists(path)) {
+    if (!fs_has_data(path)) {
         ok = take_store(cache, scene, seed, err);
     }
     if (ok == 0) {

@@ -1,6 +1,7 @@
 #include "stats/wer.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -48,11 +49,35 @@ static size_t min3(size_t a, size_t b, size_t c)
     return m < c ? m : c;
 }
 
+/* Curly quotes and dashes as in ASCII, where they stand between words; the caller's. */
+static char *plain(const char *text)
+{
+    static const struct {
+        const char *typographic;
+        char ascii;
+    } marks[] = {{"\xe2\x80\x98", '\''}, {"\xe2\x80\x99", '\''}, {"\xe2\x80\x9c", ' '},
+                 {"\xe2\x80\x9d", ' '},  {"\xe2\x80\x93", ' '},  {"\xe2\x80\x94", ' '},
+                 {"\xe2\x80\xa6", ' '}};
+    struct buf out = {0};
+    while (*text) {
+        size_t i = 0;
+        while (i < sizeof marks / sizeof *marks && strncmp(text, marks[i].typographic, 3) != 0) {
+            i++;
+        }
+        bool is_mark = i < sizeof marks / sizeof *marks;
+        buf_add(&out, is_mark ? &marks[i].ascii : text, 1);
+        text += is_mark ? 3 : 1;
+    }
+    return buf_detach(&out);
+}
+
 struct wer wer_count(const char *reference, const char *hypothesis)
 {
     size_t n_ref, n_hyp;
-    struct word *ref = split(reference, &n_ref);
-    struct word *hyp = split(hypothesis, &n_hyp);
+    char *plain_ref = plain(reference);
+    char *plain_hyp = plain(hypothesis);
+    struct word *ref = split(plain_ref, &n_ref);
+    struct word *hyp = split(plain_hyp, &n_hyp);
     size_t *row = xcalloc(n_hyp + 1, sizeof *row); /* edits from ref[0..i) to hyp[0..j) */
     for (size_t j = 0; j <= n_hyp; j++) {
         row[j] = j;
@@ -70,5 +95,7 @@ struct wer wer_count(const char *reference, const char *hypothesis)
     free(row);
     free(hyp);
     free(ref);
+    free(plain_hyp);
+    free(plain_ref);
     return w;
 }

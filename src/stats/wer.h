@@ -1,7 +1,8 @@
 /*
  * wer.h - word error rate: (substitutions + deletions + insertions) / words of the reference, by
  * the smallest number of edits (Levenshtein). Words are runs of letters, digits and apostrophes in
- * lower case; bytes above 127 count as letters.
+ * lower case; typographic apostrophes are plain ones, dashes and quotes none; other bytes above 127
+ * count as letters.
  */
 #ifndef AOR_STATS_WER_H
 #define AOR_STATS_WER_H

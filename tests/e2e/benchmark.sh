@@ -29,11 +29,32 @@ united() {
         cmp parts/metadata.jsonl whole/metadata.jsonl && [ -z "$(find parts -name '.build*.jsonl')" ]
 }
 ok "the whole build unites them, the same" united
+# Many shards at once on a folder that is not there yet, over and over.
+crowd() {
+    for round in 1 2 3 4 5 6 7 8; do
+        for k in 1 2 3 4 5 6; do
+            build -o "crowd$round" --only gaming-p01 --shard $k/6 -j 1 || echo failed >>crowd.failed &
+        done
+        wait
+        build -o "crowd$round" --only gaming-p01 && [ ! -e crowd.failed ] || return 1
+    done
+}
+ok "six shards at once on a new folder, eight times" crowd
+# An edit of the data while a build is at work.
+cp -r "$DATA" moving
+moved() {
+    "$AOR" build -d moving -o moved --limit 300 &
+    while [ ! -e moved/.build.jsonl ]; do sleep 0.05; done
+    sed -i 's/^snr_db: .*/snr_db: [1, 2, 3]/' moving/spec.yaml
+    sed -i 's/^# Scenes/# Edited scenes/' moving/scenes.yaml
+    ! wait $! && ! "$AOR" check moved && "$AOR" build -d moving -o moved --limit 300 && "$AOR" check moved
+}
+ok "data that change under a build end it, and the next one starts from them" moved
 for bad in 0/2 3/2 1 1/2x /; do
     fails "--shard $bad" 2 'wants K/N' "$AOR" build -d "$DATA" -o none --shard $bad
 done
 
-fails "a selection that leaves samples out goes elsewhere" 2 'holds [0-9]+ samples that this selection leaves out' \
+fails "a selection that leaves samples out goes elsewhere" 2 'holds samples that this selection leaves out' \
     "$AOR" build -d "$DATA" -o whole --only gaming
 fails "--only of nothing" 2 'is no item, scene, category or kind' "$AOR" build -d "$DATA" -o none --only gamming
 
@@ -95,6 +116,10 @@ id=$(sed -n '5s/.*"id":"\([^"]*\)".*/\1/p' bad/metadata.jsonl)
 sed -i '5s/"lufs":-[0-9.]*/"lufs":-9.9/' bad/metadata.jsonl
 lie() { "$AOR" check bad >bad.txt; [ $? -eq 3 ] && grep -q "^BAD  $id: metadata.jsonl says other numbers" bad.txt; }
 ok "check finds a number that is not so" lie
+told() { sed -i '3s/"emotion":"[a-z]*"/"emotion":"bored"/' bad/metadata.jsonl && "$AOR" check bad | grep -q 'metadata.jsonl says something else in its place'; }
+ok "a field that is not the plan's" told
+hashes() { sed -i 's/^pcm_sha256: .*/pcm_sha256: 0/' bad/benchmark.yaml && "$AOR" check bad | grep -q 'benchmark.yaml names another hash of all sound'; }
+ok "a hash that is not the sound's" hashes
 first=$(head -n 1 whole/metadata.jsonl | jq -r .sha256)
 sed -i "2s/\"sha256\":\"[0-9a-f]*\"/\"sha256\":\"$first\"/" bad/metadata.jsonl
 double() { "$AOR" check bad >bad.txt; [ $? -eq 3 ] && grep -q "is the same sound as" bad.txt; }
@@ -102,7 +127,7 @@ ok "and a double" double
 
 asr() {
     "$AOR" check whole --asr "$MODEL" --mmproj "$MMPROJ" --json >asr.json &&
-        jq -e '.asr.unanswered == 0 and (.asr.levels[] | select(.factor == "all") | .wer > 0 and .samples > 280)' asr.json
+        jq -e '.asr.unanswered == 0 and (.asr.levels[] | select(.factor == "all") | .wer > 0.3 and .wer < 1.2 and .samples > 280)' asr.json
 }
 ok "intelligibility by a model" asr
 fails "--asr wants the model's encoder" 2 'wants --mmproj' "$AOR" check whole --asr "$MODEL"
@@ -119,7 +144,7 @@ fails "a picture that cannot be written" 1 'no-such-dir' "$AOR" show whole "$id"
 jsonl() { "$AOR" export whole -f jsonl >all.jsonl && [ "$(wc -l <all.jsonl)" -eq "$(wc -l <whole/metadata.jsonl)" ] && jq -r .audio all.jsonl | xargs ls >/dev/null; }
 ok "export jsonl" jsonl
 ok "export hf" "$AOR" export whole -f hf -o hf -c matched,speech
-resume() { rm hf/README.md && touch hf/.export && "$AOR" export whole -f hf -o hf -c matched,speech && [ ! -e hf/.export ] && [ -e hf/README.md ]; }
+resume() { rm hf/README.md && echo "$(sed -n 's/^data_sha256: //p' whole/benchmark.yaml) 3" >hf/.export && "$AOR" export whole -f hf -o hf -c matched,speech && [ ! -e hf/.export ] && [ -e hf/README.md ]; }
 ok "an interrupted export goes on" resume
 alone() { jq -es 'all(.[]; .achieved_snr_db == null and .lufs < -20)' hf/speech/dev/metadata.jsonl; }
 ok "speech alone has loudness and no SNR" alone

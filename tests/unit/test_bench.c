@@ -60,7 +60,9 @@ static void test_balance(void **state)
         {"category", 6, 500, 500},
         {"category x SNR", 18, 166, 168},
         {"category x split", 12, 250, 250},
-        {"scene", 24, 120, 130}, /* 12 or 13 scenarios */
+        {"category x emotion x rate", 90, 32, 36}, /* 16 to 18 pairs */
+        {"split x alone", 6, 380, 590},            /* as even as their numbers: see below */
+        {"scene", 24, 120, 130},                   /* 12 or 13 scenarios */
         {"scene x take", 72, 40, 44},
     };
     struct bench b;
@@ -89,6 +91,14 @@ static void test_balance(void **state)
             assert_int_equal(contrasts.n_levels, 24);
             assert_int_equal(plains.n_levels, 24);
         }
+    }
+    size_t n_alone[SPLIT_N][3] = {0};
+    for (size_t i = 0; i < b.items.n_items; i++) {
+        n_alone[b.items.items[i].split][b.items.items[i].alone] +=
+            b.items.items[i].kind == ITEM_SCENARIO;
+    }
+    for (int a = 0; a < 3; a++) {
+        assert_in_range(n_alone[SPLIT_DEV][a] - n_alone[SPLIT_TEST][a] + 1, 0, 2);
     }
     assert_int_equal(n_found, sizeof scenarios / sizeof *scenarios);
     bench_release(&b);

@@ -35,6 +35,7 @@ static void test_words(void **state)
     (void)state;
     expect("Don't stop!", "don't, stop", 0, 2);
     expect("The caf\xc3\xa9 is open.", "the caf\xc3\xa9 is open", 0, 4);
+    expect("don't stop it", "don\xe2\x80\x99t \xe2\x80\x9cstop\xe2\x80\x9d\xe2\x80\x94it", 0, 3);
     expect("", "some words", 2, 0);
     expect("  ...  ", "", 0, 0);
 }
