@@ -381,7 +381,9 @@ int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir
         char *target = fs_join(dir, list.names[i]);
         ok = fs_read(list.paths[i], YAML_MAX_FILE, &text, err);
         if (ok == 0) {
-            ok = fs_mkdirs_for(target, err) == 0 ? fs_write(target, text.data, text.len, err) : -1;
+            ok = fs_mkdirs_for(target, err) == 0
+                     ? fs_write_unsynced(target, text.data, text.len, err)
+                     : -1;
         }
         free(target);
         buf_release(&text);
@@ -389,7 +391,7 @@ int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir
     if (ok == 0) {
         char *path = fs_join(dir, "spec.yaml");
         char *text = spec_text(&b->spec);
-        ok = fs_write(path, text, strlen(text), err);
+        ok = fs_write_unsynced(path, text, strlen(text), err);
         free(text);
         free(path);
     }

@@ -61,7 +61,7 @@ void bench_release(struct bench *b);
 
 /*
  * Copy what bench_load read into dir (made when missing), as a data folder with b's spec. Files
- * that are no longer what was read are an error.
+ * that are no longer what was read are an error. Not synced, see fs.h.
  */
 int bench_copy_data(const struct bench *b, const char *data_dir, const char *dir, struct err *err);
 

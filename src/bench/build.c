@@ -466,8 +466,8 @@ static int finish(struct builder *b, struct err *err)
     char **journals = NULL;
     size_t n = 0;
     char *spec_dir = fs_join(p->out_dir, ".spec");
-    int ok = fs_sync(p->out_dir, err) == 0 &&
-                     bench_copy_data(&b->bench, p->data_dir, spec_dir, err) == 0 &&
+    int ok = bench_copy_data(&b->bench, p->data_dir, spec_dir, err) == 0 &&
+                     fs_sync(p->out_dir, err) == 0 &&
                      dataset_write(p->out_dir, &b->bench, b->facts, err) == 0 &&
                      dataset_list_journals(p->out_dir, &journals, &n, err) == 0
                  ? 0
