@@ -250,14 +250,17 @@ static int read_metadata(struct sound_folder *f, enum folder_layout layout, stru
 /* Leave out what has none of the wanted labels, when all labels are known. */
 static void drop_unwanted(struct sound_folder *f)
 {
+    struct folder_sound *kept = xcalloc(f->n_sounds, sizeof *kept);
     size_t n = 0;
     for (size_t i = 0; i < f->n_sounds; i++) {
         if (is_wanted(f, &f->sounds[i])) {
-            f->sounds[n++] = f->sounds[i];
+            kept[n++] = f->sounds[i];
         } else {
             sound_release(&f->sounds[i]);
         }
     }
+    free(f->sounds);
+    f->sounds = kept;
     f->n_sounds = n;
 }
 
