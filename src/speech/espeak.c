@@ -64,6 +64,8 @@ int espeak_prepare(struct err *err)
             return err_set(err, ERR_MODEL, "espeak-ng-data is not installed");
         }
         sample_rate = rate;
+        /* Or each child would read some hundred voice files to find one by its name. */
+        espeak_ListVoices(NULL);
     }
     return 0;
 }
