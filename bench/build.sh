@@ -75,16 +75,21 @@ timed full "$aor" build -d "$data" -o "$dir/full" -j $jobs
 n_full=$(wc -l <"$dir/full/metadata.jsonl")
 
 row() {
-    printf '%-28s %7s %9.1f %9.1f %9.1f %9s\n' "$2" "$3" "$(per "$(figure "$1" 1)" "$3")" \
-        "$(per "$(cpu "$1")" "$3")" "$(awk -v k="$(figure "$1" 4)" 'BEGIN {print k / 1024}')" "$4"
+    local wall cpu
+    wall=$(per "$(figure "$1" 1)" "$3")
+    cpu=$(per "$(cpu "$1")" "$3")
+    printf '%-28s %7s %9.1f %9.1f %9.1f %9s %9s\n' "$2" "$3" "$wall" "$cpu" \
+        "$(awk -v k="$(figure "$1" 4)" 'BEGIN {print k / 1024}')" \
+        "$(ratio "$shell_wall" "$wall")" "$(ratio "$shell_cpu" "$cpu")"
 }
-wall=$(figure shell 1)
-printf '\n%-28s %7s %9s %9s %9s %9s\n' "" samples "ms each" "CPU ms" "peak MiB" "x shell"
-row shell "shell pipeline" "$n" 1.00
-row fresh "aor build, fresh" "$n" "$(ratio "$wall" "$(figure fresh 1)")"
-row snr "aor build, other SNRs" "$n" "$(ratio "$wall" "$(figure snr 1)")"
-row scene "aor build, other scenes" "$n" "$(ratio "$wall" "$(figure scene 1)")"
-row full "aor build, the whole" "$n_full" "$(ratio "$(per "$wall" "$n")" "$(per "$(figure full 1)" "$n_full")")"
+shell_wall=$(per "$(figure shell 1)" "$n")
+shell_cpu=$(per "$(cpu shell)" "$n")
+printf '\n%-28s %7s %9s %9s %9s %9s %9s\n' "" samples "ms each" "CPU ms" "peak MiB" "x shell" "x in CPU"
+row shell "shell pipeline" "$n"
+row fresh "aor build, fresh" "$n"
+row snr "aor build, other SNRs" "$n"
+row scene "aor build, other scenes" "$n"
+row full "aor build, the whole" "$n_full"
 printf '\npeak memory, %s against %s samples: %s\n' "$n_full" "$n" \
     "$(ratio "$(figure full 4)" "$(figure fresh 4)")"
 

@@ -41,7 +41,8 @@ int cmd_fail(const struct err *err);
 int cmd_parse(const struct opt_command *command, const struct opt *opts, int argc, char **argv,
               int min_operands, int max_operands, int *ret_n_operands);
 
-/* The parts of a list with commas (NULL: none), empty ones left out; the caller's. */
+/* The parts of a list with commas (NULL: none), without blanks around them, empty ones left out;
+ * the caller's. */
 void cmd_split(const char *list, char ***ret_parts, size_t *ret_n);
 void cmd_free_list(char **parts, size_t n);
 

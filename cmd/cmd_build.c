@@ -72,12 +72,18 @@ static int run(int argc, char **argv)
     cmd_split(only, &params.select.only, &params.select.n_only);
     struct build_summary summary;
     status = EXIT_FINE;
-    if (cmd_parse_shard(shard, &params.shard, &params.n_shards, &err) != 0 ||
-        build_benchmark(&params, &summary, &err) != 0) {
+    if (only && params.select.n_only == 0) {
+        err_set(&err, ERR_USAGE, "--only names nothing");
+        status = cmd_fail(&err);
+    } else if (cmd_parse_shard(shard, &params.shard, &params.n_shards, &err) != 0 ||
+               build_benchmark(&params, &summary, &err) != 0) {
         status = cmd_fail(&err);
     } else if (params.n_shards > 0) {
         log_info("%s: shard %s, %zu samples, %zu made in %.1f s", out, shard, summary.n_samples,
                  summary.n_made, summary.seconds);
+    } else if (summary.n_removed > 0) {
+        log_info("%s: %zu samples, %zu made in %.1f s; %zu that are no longer planned removed", out,
+                 summary.n_samples, summary.n_made, summary.seconds, summary.n_removed);
     } else if (summary.n_made == 0) {
         log_info("%s: %zu samples, all up to date", out, summary.n_samples);
     } else {

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,9 @@ static void take_problem(const char *sample_id, const char *problem, void *user)
 
 static void print_range(const char *name, struct check_range r, const char *unit)
 {
-    printf("  %-22s %8.2f to %8.2f %s\n", name, r.min, r.max, unit);
+    /* Adding 0.0 makes a zero of minus zero. */
+    printf("  %-22s %8.2f to %8.2f %s\n", name, round(100 * r.min) / 100 + 0.0,
+           round(100 * r.max) / 100 + 0.0, unit);
 }
 
 static void print_prosody(const struct check_report *r)

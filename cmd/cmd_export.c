@@ -45,6 +45,8 @@ static int run(int argc, char **argv)
     bool is_hf = format && strcmp(format, "hf") == 0;
     if (!is_hf && (!format || strcmp(format, "jsonl") != 0)) {
         err_set(&err, ERR_USAGE, "aor export wants -f hf or -f jsonl");
+    } else if (!is_hf && out) {
+        err_set(&err, ERR_USAGE, "-f jsonl goes to stdout and takes no -o");
     } else if (is_hf && !out) {
         err_set(&err, ERR_USAGE, "aor export -f hf wants -o DIR");
     } else if (cmd_parse_conditions(conditions, &set, &err) == 0 &&

@@ -28,11 +28,18 @@ void cmd_split(const char *list, char ***ret_parts, size_t *ret_n)
     size_t n = 0;
     for (const char *p = list; p && *p;) {
         size_t len = strcspn(p, ",");
+        const char *next = p + len + (p[len] == ',');
+        for (; len > 0 && *p == ' '; p++) {
+            len--;
+        }
+        while (len > 0 && p[len - 1] == ' ') {
+            len--;
+        }
         if (len > 0) {
             parts = xrealloc(parts, (n + 1) * sizeof *parts);
             parts[n++] = xasprintf("%.*s", (int)len, p);
         }
-        p += len + (p[len] == ',');
+        p = next;
     }
     *ret_parts = parts;
     *ret_n = n;

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,6 +53,14 @@ static void format_duration(double s, char *out, size_t size)
     }
 }
 
+/* Columns; a line that wraps could not be drawn over. */
+static int terminal_width(void)
+{
+    struct winsize size;
+    bool is_known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+    return is_known ? size.ws_col : 80;
+}
+
 static void draw(const struct progress *p, double now, const char *note, bool is_last)
 {
     long n_here = p->n_done - p->n_before;
@@ -63,10 +72,13 @@ static void draw(const struct progress *p, double now, const char *note, bool is
                                : 0,
                     time_text, sizeof time_text);
     const char *time_word = is_last ? "taken" : "left";
-    fprintf(stderr, "%s%s %ld/%ld %.0f%%  %.1f/s  %s %s%s%s", p->on_terminal ? "\r\033[K" : "",
-            p->label, p->n_done, p->n_total,
-            p->n_total > 0 ? 100.0 * (double)p->n_done / (double)p->n_total : 100.0, rate,
-            n_here > 0 || is_last ? time_text : "?", time_word, note ? "  " : "", note ? note : "");
+    char line[256];
+    snprintf(line, sizeof line, "%s %ld/%ld %.0f%%  %.1f/s  %s %s%s%s", p->label, p->n_done,
+             p->n_total, p->n_total > 0 ? 100.0 * (double)p->n_done / (double)p->n_total : 100.0,
+             rate, n_here > 0 || is_last ? time_text : "?", time_word, note ? "  " : "",
+             note ? note : "");
+    fprintf(stderr, "%s%.*s", p->on_terminal ? "\r\033[K" : "",
+            p->on_terminal ? terminal_width() - 1 : (int)sizeof line, line);
     line_is_open = p->on_terminal && !is_last;
     if (!line_is_open) {
         fputc('\n', stderr);

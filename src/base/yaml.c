@@ -458,3 +458,16 @@ void yaml_add_quoted(struct buf *b, const char *s)
     }
     buf_adds(b, "\"");
 }
+
+int yaml_list_files(const char *dir, char ***ret_paths, size_t *ret_n, struct err *err)
+{
+    char **paths;
+    size_t n;
+    if (fs_list(dir, "", ".yml", &paths, &n, err) != 0) {
+        return -1;
+    }
+    int ok = n == 0 ? fs_list(dir, "", ".yaml", ret_paths, ret_n, err)
+                    : err_set(err, ERR_FORMAT, "%s: its name must end in .yaml", paths[0]);
+    fs_free_paths(paths, n);
+    return ok;
+}

@@ -85,4 +85,10 @@ bool yaml_is_scalar(struct yaml_node at);
 /* Add s as a scalar in double quotes that reads back as s (bytes that are no UTF-8 as U+FFFD). */
 void yaml_add_quoted(struct buf *b, const char *s);
 
+/*
+ * The *.yaml files of dir, as fs_list() gives them. A *.yml file is an error: it would be passed
+ * over without a word.
+ */
+int yaml_list_files(const char *dir, char ***ret_paths, size_t *ret_n, struct err *err);
+
 #endif

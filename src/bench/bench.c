@@ -75,9 +75,12 @@ static void add_pair(struct bench *b, const struct item *item, const struct scen
 static int check_item(const struct bench *b, const struct item *item, const struct scene *scene,
                       struct err *err)
 {
-    if (!scene || strcmp(scene_category(scene), item->category) != 0) {
-        return err_set(err, ERR_FORMAT, "item %s: no scene \"%s\" in category %s", item->id,
-                       item->scene, item->category);
+    if (!scene) {
+        return err_set(err, ERR_FORMAT, "item %s: there is no scene \"%s\"", item->id, item->scene);
+    }
+    if (strcmp(scene_category(scene), item->category) != 0) {
+        return err_set(err, ERR_FORMAT, "item %s: scene %s is of category %s, not %s", item->id,
+                       item->scene, scene_category(scene), item->category);
     }
     for (size_t j = 0; j < item->n_redeemed_by; j++) {
         if (!scene_find(&b->scenes, item->redeemed_by[j])) {
@@ -167,7 +170,7 @@ static int add_dir_to_list(struct data_list *list, const char *data_dir, const c
     char *dir = fs_join(data_dir, sub);
     char **paths;
     size_t n;
-    int ok = fs_list(dir, "", ".yaml", &paths, &n, err);
+    int ok = yaml_list_files(dir, &paths, &n, err);
     free(dir);
     if (ok != 0) {
         return -1;

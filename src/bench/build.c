@@ -17,8 +17,9 @@ struct builder {
     const struct build_params *params;
     struct bench bench;
     char *journal_path;
-    size_t n_planned;           /* samples of this shard, or of all */
-    bool has_others;            /* samples of an earlier build that the plan does not have */
+    size_t n_planned; /* samples of this shard, or of all */
+    bool has_others;  /* samples of an earlier build that the plan does not have */
+    size_t n_removed;
     struct sample_facts *facts; /* [bench.n_samples] */
     size_t *todo;               /* indices of samples to make */
     size_t n_todo;
@@ -150,12 +151,12 @@ static void note_other(const char *sample_id, void *user)
 
 static void remove_other(const char *sample_id, void *user)
 {
-    const struct builder *b = user;
+    struct builder *b = user;
     if (strchr(sample_id, '/')) {
         return;
     }
     char *path = xasprintf("%s/matched/%s.flac", b->params->out_dir, sample_id);
-    unlink(path);
+    b->n_removed += unlink(path) == 0;
     free(path);
 }
 
@@ -411,11 +412,12 @@ static void run_take_task(size_t index, void *state, void *result)
 
 static int check_take(size_t index, const void *result, void *user, struct err *err)
 {
-    const struct take_list *list = user;
+    (void)index;
+    (void)user;
     const struct take_result *r = result;
     if (!r->is_made) {
         *err = r->err;
-        return err_wrap(err, "scene %s", scene_id(list->samples[index]->scene));
+        return -1;
     }
     return 0;
 }
@@ -512,7 +514,7 @@ int build_benchmark(const struct build_params *p, struct build_summary *ret, str
     }
     b.facts = xcalloc(b.bench.n_samples, sizeof *b.facts);
     if (open_dir(&b, &locks, err) == 0 && find_todo(&b, err) == 0 && build(&b, err) == 0) {
-        *ret = (struct build_summary){b.n_planned, b.n_todo, clock_s() - started};
+        *ret = (struct build_summary){b.n_planned, b.n_todo, b.n_removed, clock_s() - started};
         ok = 0;
     }
 out:

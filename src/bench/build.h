@@ -22,6 +22,7 @@ struct build_params {
 struct build_summary {
     size_t n_samples; /* of the plan, or of the shard */
     size_t n_made;    /* the others were up to date */
+    size_t n_removed; /* files of samples that are no longer planned */
     double seconds;
 };
 

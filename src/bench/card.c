@@ -209,7 +209,8 @@ static void add_own_licences(struct buf *c, const struct soundbank *bank, const 
         }
         buf_adds(c, "\n### ");
         add_plain(c, licence);
-        buf_addf(c, ": %zu clip%s\n\n", end - i, end - i == 1 ? "" : "s");
+        buf_addf(c, ": %zu clip%s%s\n\n", end - i, end - i == 1 ? "" : "s",
+                 wants_attribution(licence) ? "" : ", which want no attribution");
         for (size_t k = i; k < end && wants_attribution(licence); k++) {
             add_attribution(c, bank, own[k]);
         }

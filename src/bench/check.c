@@ -87,7 +87,9 @@ static int measure(struct worker *w, size_t i, struct measured *m, struct err *e
     audio_sha256(&mix.sum, hex);
     ok = strcmp(hex, d->facts[i].sha256) == 0
              ? 0
-             : err_set(err, ERR_FORMAT, "is not what its stems and scene give");
+             : err_set(err, ERR_FORMAT,
+                       "is not what its stems and scene give: if .stems is damaged, "
+                       "remove it, and what is missing is made again");
 out:
     mix_release(&mix);
     audio_release(&speech);

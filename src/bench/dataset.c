@@ -237,7 +237,9 @@ int dataset_audio(const struct dataset *d, struct renderer *r, size_t i, enum co
     if (ok == 0) {
         audio_sha256(&a, hex);
         if (strcmp(hex, d->facts[i].sha256) != 0) {
-            ok = err_set(err, ERR_FORMAT, "%s: its samples are not those that metadata.jsonl names",
+            ok = err_set(err, ERR_FORMAT,
+                         "%s: its samples are not those that metadata.jsonl names; remove "
+                         "it and run aor build again",
                          path);
         }
     }

@@ -114,7 +114,9 @@ static int claim(const struct dataset *d, unsigned conditions, const char *out_d
     int ok = 0;
     if (fs_exists(out_dir) && !fs_is_empty_dir(out_dir) &&
         (fs_read(marker, 200, &old, NULL) != 0 || strcmp(old.data, claim) != 0)) {
-        ok = err_set(err, ERR_USAGE, "%s: is there and is not an empty folder", out_dir);
+        ok = err_set(err, ERR_USAGE, "%s: %s", out_dir,
+                     fs_exists(marker) ? "holds an unfinished export of other data or conditions"
+                                       : "is there and is not an empty folder");
     }
     if (ok == 0) {
         ok = fs_mkdirs(out_dir, err) == 0 ? fs_write(marker, claim, strlen(claim), err) : -1;

@@ -187,7 +187,7 @@ int item_set_load(const char *dir, struct item_set *ret, struct err *err)
 {
     char **paths;
     size_t n;
-    if (fs_list(dir, "", ".yaml", &paths, &n, err) != 0) {
+    if (yaml_list_files(dir, &paths, &n, err) != 0) {
         return -1;
     }
     struct item_set set = {0};

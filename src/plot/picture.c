@@ -12,7 +12,7 @@
 enum {
     WIDTH = 1200,
     HEIGHT = 700,
-    LEFT = 70,
+    LEFT = 80,
     PLOT_WIDTH = WIDTH - LEFT - 30,
     WAVE_TOP = 90,
     WAVE_HEIGHT = 170,

@@ -246,7 +246,7 @@ int soundbank_load(const char *path, const char *more_dir, struct soundbank *ret
     size_t n_more = 0;
     int ok = read_file(path, &l, err);
     if (ok == 0 && more_dir && fs_is_dir(more_dir)) {
-        ok = fs_list(more_dir, "", ".yaml", &more, &n_more, err);
+        ok = yaml_list_files(more_dir, &more, &n_more, err);
     }
     for (size_t i = 0; i < n_more && ok == 0; i++) {
         ok = read_file(more[i], &l, err);
@@ -288,7 +288,7 @@ static int decode_original(const struct soundbank *bank, const struct sound_clip
     }
     sha256_hex(bytes.data, bytes.len, sha256);
     if (strcmp(sha256, clip->sha256) != 0) {
-        err_set(err, ERR_FORMAT, "%s: its SHA-256 is not that of sounds.yaml", path);
+        err_set(err, ERR_FORMAT, "%s: its SHA-256 is not that of the sounds file", path);
         goto out;
     }
     if (audio_load_memory(bytes.data, bytes.len, path, AUDIO_RATE, MAX_CLIP_S, &a, err) != 0) {

@@ -56,6 +56,9 @@ done
 
 fails "a selection that leaves samples out goes elsewhere" 2 'holds samples that this selection leaves out' \
     "$AOR" build -d "$DATA" -o whole --only gaming
+fails "--only of an empty list" 2 'names nothing' "$AOR" build -d "$DATA" -o none --only ''
+cp -r "$DATA" yml && mv yml/scenarios/work.yaml yml/scenarios/work.yml
+fails "a file that ends in .yml" 1 'work.yml: its name must end in .yaml' "$AOR" build -d yml -o none
 fails "--only of nothing" 2 'is no item, scene, category or kind' "$AOR" build -d "$DATA" -o none --only gamming
 
 # The same items at other SNRs: no speech and no scene is made anew.
@@ -149,6 +152,7 @@ ok "an interrupted export goes on" resume
 alone() { jq -es 'all(.[]; .achieved_snr_db == null and .lufs < -20)' hf/speech/dev/metadata.jsonl; }
 ok "speech alone has loudness and no SNR" alone
 fails "export into a folder that is not empty" 2 'is not an empty folder' "$AOR" export whole -f hf -o hf
+fails "jsonl goes to stdout" 2 'goes to stdout' "$AOR" export whole -f jsonl -o all.jsonl
 fails "export of no format" 2 'wants -f' "$AOR" export whole -f csv
 
 # Hugging Face datasets, of a version that decodes without torch.
