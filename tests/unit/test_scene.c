@@ -365,7 +365,7 @@ static void test_soundbank_audio(void **state)
     assert_int_equal(clip_audio("changed", "sounds", &a, &err), -1);
     snprintf(expected, sizeof expected,
              "clip changed: %s/sounds/pack/usr/bells/ding.flac: its SHA-256 is not that of "
-             "sounds.yaml",
+             "the sounds file",
              dir);
     assert_string_equal(err.msg, expected);
     assert_int_equal(clip_audio("nothing", "sounds", &a, &err), -1);
