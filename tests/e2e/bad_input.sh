@@ -63,7 +63,7 @@ sed -i '0,/alone: [a-z]*/s//alone: harmless/' data/scenarios/work.yaml
 fails "a word that is none of the list" 1 'work.yaml:[0-9]+:12: "harmless": one of benign' "$AOR" build -d data -o b
 data
 sed -i '0,/scene: .*/s//scene: moon/' data/scenarios/work.yaml
-fails "a scene that is nowhere" 1 'work-001: no scene "moon"' "$AOR" build -d data -o b
+fails "a scene that is nowhere" 1 'work-001: there is no scene "moon"' "$AOR" build -d data -o b
 data
 sed -i 's/id: work-002/id: work-001/' data/scenarios/work.yaml
 fails "an id that is there twice" 1 'work.yaml:[0-9]+:[0-9]+: id work-001 is there twice' "$AOR" build -d data -o b
