@@ -21,8 +21,8 @@ static void take_problem(const char *sample_id, const char *problem, void *user)
 {
     struct problems *p = user;
     if (p->as_json) {
-        json_array_append_new(
-            p->list, json_pack("{s:s, s:o}", "sample", sample_id, "problem", json_text(problem)));
+        json_array_append_new(p->list, json_pack("{s:o, s:o}", "sample", json_text(sample_id),
+                                                 "problem", json_text(problem)));
     } else {
         printf("BAD  %s: %s\n", sample_id, problem);
     }
@@ -374,12 +374,15 @@ static int run(int argc, char **argv)
         status = cmd_fail(&err);
     } else {
         status = report.n_bad > 0 ? EXIT_WITH_ERRORS : EXIT_FINE;
-        if (model && transcribe(&d, model, mmproj, &asr, &err) != 0) {
-            status = cmd_fail(&err);
-        } else if (as_json) {
-            print_json(&report, problems.list, model ? asr_json(&asr, fs_basename(model)) : NULL);
+        bool has_asr = model && transcribe(&d, model, mmproj, &asr, &err) == 0;
+        if (as_json) {
+            print_json(&report, problems.list, has_asr ? asr_json(&asr, fs_basename(model)) : NULL);
         } else {
-            print_text(&report, model ? &asr : NULL, model);
+            print_text(&report, has_asr ? &asr : NULL, model);
+        }
+        if (model && !has_asr) {
+            status =
+                cmd_fail(&err); /* what was measured without the model is printed all the same */
         }
         check_report_release(&report);
     }

@@ -33,7 +33,6 @@ struct checker {
     void *user;
     struct check_report report;
     struct prosody *prosody; /* [samples] */
-    size_t n_texts;          /* problems of texts so far: where to look for the next one's sample */
     struct progress progress;
 };
 
@@ -280,13 +279,11 @@ static int compare_hashes(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->id, y->id);
 }
 
-/* A problem of a text that may be no sample's. */
-static void take_text_problem(const char *sample_id, const char *problem, void *user)
+static void take_text_problem(long sample, const char *problem, void *user)
 {
     struct checker *c = user;
-    long i = sample_id ? bench_find(&c->dataset->bench, sample_id, c->n_texts++) : -1;
-    if (i >= 0) {
-        report_problem(c, (size_t)i, problem);
+    if (sample >= 0) {
+        report_problem(c, (size_t)sample, problem);
     } else {
         c->report.n_bad++;
         c->problem(c->dataset->dir, problem, c->user);

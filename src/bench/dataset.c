@@ -337,8 +337,7 @@ static int check_metadata(const struct dataset *d, dataset_problem_fn problem, v
     for (size_t i = 0; i < d->bench.n_samples && ok == 0; i++) {
         const char *end = line ? strchr(line, '\n') : NULL;
         if (!end || !is_line_of(d, i, line)) {
-            problem(d->bench.samples[i].id, "metadata.jsonl says something else in its place",
-                    user);
+            problem((long)i, "metadata.jsonl says something else in its place", user);
         }
         line = end ? end + 1 : NULL;
     }
@@ -357,10 +356,10 @@ static int check_benchmark_yaml(const struct dataset *d, dataset_problem_fn prob
     char *data_line = xasprintf("\ndata_sha256: %s\n", d->bench.data_sha256);
     char *pcm_line = xasprintf("\npcm_sha256: %s\n", pcm);
     if (ok == 0 && !strstr(text.data, data_line)) {
-        problem(NULL, "benchmark.yaml names another hash of the data in .spec", user);
+        problem(-1, "benchmark.yaml names another hash of the data in .spec", user);
     }
     if (ok == 0 && !strstr(text.data, pcm_line)) {
-        problem(NULL, "benchmark.yaml names another hash of all sound", user);
+        problem(-1, "benchmark.yaml names another hash of all sound", user);
     }
     free(pcm_line);
     free(data_line);

@@ -64,10 +64,10 @@ char *dataset_line(const struct sample *s, const struct sample_facts *f);
 
 /*
  * Does metadata.jsonl say of every sample what the plan and facts say, and does benchmark.yaml name
- * the hashes of the data and of all sound? problem is called for each that does not; sample_id NULL
- * is benchmark.yaml.
+ * the hashes of the data and of all sound? problem is called for each that does not, with the
+ * sample's index or -1 for benchmark.yaml.
  */
-typedef void (*dataset_problem_fn)(const char *sample_id, const char *problem, void *user);
+typedef void (*dataset_problem_fn)(long sample, const char *problem, void *user);
 int dataset_check_texts(const struct dataset *d, dataset_problem_fn problem, void *user,
                         struct err *err);
 

@@ -133,6 +133,8 @@ asr() {
         jq -e '.asr.unanswered == 0 and (.asr.levels[] | select(.factor == "all") | .wer > 0.3 and .wer < 1.2 and .samples > 280)' asr.json
 }
 ok "intelligibility by a model" asr
+no_model() { "$AOR" check whole --asr no.gguf --mmproj no.gguf >report.txt; [ $? -eq 1 ] && grep -q 'all good' report.txt; }
+ok "a model that does not load costs no report" no_model
 fails "--asr wants the model's encoder" 2 'wants --mmproj' "$AOR" check whole --asr "$MODEL"
 
 id=$(head -n 1 whole/metadata.jsonl | jq -r .id)

@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include <ebur128.h>
+#include <stdbool.h>
+
 #include "audio/level.h"
 
 #define PI 3.14159265358979323846
@@ -124,6 +127,31 @@ static void test_true_peak_between_samples(void **state)
     audio_release(&a);
 }
 
+/* Only loud parts are looked at for the peak; libebur128 of the whole signal must say the same. */
+static void test_true_peak_is_that_of_the_whole(void **state)
+{
+    (void)state;
+    static const int rates[] = {16000, 44100, 48000, 96000};
+    uint32_t x = 1;
+    for (int k = 0; k < 80; k++) {
+        struct audio a = audio_silence(8000, rates[k % 4]);
+        for (size_t i = 0; i < a.n_frames; i++) {
+            x = x * 1664525 + 1013904223;
+            double noise = (double)x / 4294967296.0 - 0.5;
+            bool is_loud = i / 400 % 5 == (size_t)k % 5;
+            a.pcm[i] = (float)(noise * (is_loud ? 0.9 : 0.02 + 0.005 * k));
+        }
+        double lufs, peak_db, peak;
+        assert_int_equal(level_loudness(&a, &lufs, &peak_db, NULL), 0);
+        ebur128_state *whole = ebur128_init(1, (unsigned long)a.rate, EBUR128_MODE_TRUE_PEAK);
+        assert_int_equal(ebur128_add_frames_float(whole, a.pcm, a.n_frames), EBUR128_SUCCESS);
+        assert_int_equal(ebur128_true_peak(whole, 0, &peak), EBUR128_SUCCESS);
+        assert_near(peak_db, 20 * log10(peak), 1e-9);
+        ebur128_destroy(&whole);
+        audio_release(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_active_of_little),
         cmocka_unit_test(test_loudness),
         cmocka_unit_test(test_true_peak_between_samples),
+        cmocka_unit_test(test_true_peak_is_that_of_the_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
