@@ -12,7 +12,11 @@ for source in tests/fuzz/fuzz_*.c; do
     mkdir -p "$corpus"
     case $name in
     fuzz_scenario) cp data/scenarios/*.yaml "$corpus" ;;
-    fuzz_lists) cp data/voices.yaml data/sounds.yaml data/prompts/*.yaml "$corpus" ;;
+    fuzz_lists) cp data/voices.yaml data/sounds.yaml "$corpus" ;;
+    fuzz_prompt)
+        cp data/prompts/*.yaml "$corpus"
+        printf '%s\0%s' "$(cat data/prompts/cot.yaml)" 'A bell. **Answer:** Yes.' >"$corpus/answer"
+        ;;
     fuzz_spec) cp data/spec.yaml "$corpus" ;;
     fuzz_scene) cp data/scenes.yaml "$corpus" ;;
     fuzz_metadata) echo '{"id":"x","sha256":"","recipe":"","duration_s":1.5}' >"$corpus/line" ;;

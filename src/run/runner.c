@@ -127,8 +127,7 @@ static int put_plan(struct runner *r, struct err *err)
         }
         for (int c = 0; condition_names[c]; c++) {
             if ((r->params->conditions & (1u << c)) != 0 &&
-                store_put_trial(r->store, s->id, condition_names[c], r->prompt.strategy, err) !=
-                    0) {
+                store_put_trial(r->store, s->id, condition_names[c], r->prompt.name, err) != 0) {
                 return -1;
             }
         }

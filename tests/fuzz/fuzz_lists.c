@@ -1,9 +1,8 @@
-/* Foreign bytes: voices.yaml, sounds.yaml, a prompt file. Each reader gets each input. */
+/* Foreign bytes: voices.yaml, sounds.yaml. Each reader gets each input. */
 #include <stddef.h>
 #include <stdint.h>
 
 #include "memory_file.h"
-#include "model/prompt.h"
 #include "scene/soundbank.h"
 #include "speech/voices.h"
 
@@ -14,14 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct memory_file f = memory_file_open(data, size);
     struct voice_set voices = {0};
     struct soundbank bank = {0};
-    struct prompt prompt = {0};
     struct err err = {0};
     voice_set_load(f.path, &voices, &err);
     soundbank_load(f.path, NULL, &bank, &err);
-    prompt_load(f.path, &prompt, &err);
     voice_set_release(&voices);
     soundbank_release(&bank);
-    prompt_release(&prompt);
     close(f.fd);
     return 0;
 }
