@@ -102,6 +102,13 @@ out:
     return ok;
 }
 
+int mix_mute_scene(struct mix *m, struct err *err)
+{
+    memset(m->scene.pcm, 0, m->scene.n_frames * sizeof *m->scene.pcm);
+    m->snr_db = NAN;
+    return sum_parts(m, err);
+}
+
 void mix_release(struct mix *m)
 {
     audio_release(&m->speech);

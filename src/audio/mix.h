@@ -22,7 +22,7 @@ struct mix {
     struct audio speech; /* placed, the rest silent */
     struct audio scene;
     struct audio sum;       /* the sample: quantised to 16 bits */
-    double snr_db;          /* achieved, measured on the parts */
+    double snr_db;          /* achieved, measured on the parts; NAN without a scene */
     double active_level_db; /* of the speech, dBFS */
     double lufs;            /* of the sum, see level.h */
     double true_peak_db;
@@ -39,6 +39,11 @@ size_t mix_n_frames(const struct mix_params *p, size_t n_speech_frames);
  */
 int mix_build(const struct mix_params *p, const struct audio *speech, const struct audio *scene,
               struct mix *ret, struct err *err);
+
+/* Leave the speech alone as it is in the mix: the scene is silent then, and the sum is measured
+ * anew.
+ */
+int mix_mute_scene(struct mix *m, struct err *err);
 
 void mix_release(struct mix *m);
 

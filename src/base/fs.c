@@ -270,6 +270,11 @@ bool fs_is_empty_dir(const char *path)
     return n <= 2;
 }
 
+bool fs_is_writable_dir(const char *path)
+{
+    return fs_is_dir(path) && faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 char *fs_join(const char *dir, const char *name)
 {
     size_t n = strlen(dir);

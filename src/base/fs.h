@@ -55,6 +55,7 @@ bool fs_exists(const char *path);
 bool fs_has_data(const char *path); /* is there and not empty */
 bool fs_is_dir(const char *path);
 bool fs_is_empty_dir(const char *path);
+bool fs_is_writable_dir(const char *path); /* by this process, on this mount */
 
 /* dir + "/" + name; the caller's. */
 char *fs_join(const char *dir, const char *name);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/yaml.h"
 #include "bench/design.h"
+#include "bench/mismatch.h"
 
 static const char *const data_files[] = {"scenes.yaml", "sounds.yaml", "voices.yaml"};
 #define N_DATA_FILES (sizeof data_files / sizeof *data_files)
@@ -50,9 +51,19 @@ static void add_sample(struct bench *b, const struct sample *pair_of, const stru
     b->samples[b->n_samples++] = s;
 }
 
-/* The two samples of a pair: all the same but the voice. */
+/* Of a scene's take, 1..spec.n_takes. */
+static uint64_t take_seed(const struct bench *b, const struct scene *scene, int take)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", take);
+    struct rng r = stream(b, "take", scene_id(scene), number);
+    return rng_next(&r);
+}
+
+/* The two samples of a pair: all the same but the voice. other: the scene of mismatched, or NULL.
+ */
 static void add_pair(struct bench *b, const struct item *item, const struct scene *scene,
-                     const struct design_pair *d, int take)
+                     const struct scene *other, const struct design_pair *d, int take)
 {
     struct sample s = {
         .item = item,
@@ -60,13 +71,12 @@ static void add_pair(struct bench *b, const struct item *item, const struct scen
         .emotion = &b->voices.emotions[d->emotion],
         .rate = &b->voices.rates[d->rate],
         .snr_db = b->spec.snr_db[d->snr],
-        .take = take + 1,
+        .take = take,
+        .take_seed = take_seed(b, scene, take),
+        .other_scene = other,
+        .other_take_seed = other ? take_seed(b, other, take) : 0,
     };
-    char number[16];
-    snprintf(number, sizeof number, "%d", s.take);
-    struct rng r = stream(b, "take", scene_id(scene), number);
-    s.take_seed = rng_next(&r);
-    r = stream(b, "start", item->id, s.emotion->id);
+    struct rng r = stream(b, "start", item->id, s.emotion->id);
     s.take_start = rng_below(&r, TAKE_FRAMES);
     add_sample(b, &s, d, VOICE_FEMALE);
     add_sample(b, &s, d, VOICE_MALE);
@@ -95,7 +105,7 @@ static int check_item(const struct bench *b, const struct item *item, const stru
  * The design counts items whether they are wanted or not: a part of a benchmark has the samples of
  * the whole. n_in_scene: zeroed, one for each kind and scene.
  */
-static int plan_items(struct bench *b, long *n_in_scene, struct err *err)
+static int plan_items(struct bench *b, long *n_in_scene, struct mismatch *m, struct err *err)
 {
     long n_of_kind[ITEM_N_KINDS] = {0};
     for (size_t i = 0; i < b->items.n_items; i++) {
@@ -108,9 +118,12 @@ static int plan_items(struct bench *b, long *n_in_scene, struct err *err)
         long number = n_of_kind[item->kind]++;
         long in_scene = n_in_scene[(size_t)item->kind * b->scenes.n_scenes + scene_index]++;
         int n_pairs = b->spec.n_pairs[item->kind];
+        const struct scene *others[DESIGN_N_EMOTIONS];
+        mismatch_choose(m, item, scene, n_pairs, others);
         for (int p = 0; p < n_pairs && spec_wants(&b->spec, item->id); p++) {
             struct design_pair pair = design_pair(number, n_pairs, p);
-            add_pair(b, item, scene, &pair, design_take(in_scene, n_pairs, p, b->spec.n_takes));
+            int take = design_take(in_scene, n_pairs, p, b->spec.n_takes) + 1;
+            add_pair(b, item, scene, others[p], &pair, take);
         }
     }
     return 0;
@@ -119,7 +132,9 @@ static int plan_items(struct bench *b, long *n_in_scene, struct err *err)
 static int plan(struct bench *b, struct err *err)
 {
     long *n_in_scene = xcalloc(b->scenes.n_scenes * ITEM_N_KINDS, sizeof *n_in_scene);
-    int ok = plan_items(b, n_in_scene, err);
+    struct mismatch m = mismatch_init(&b->scenes, b->spec.seed);
+    int ok = plan_items(b, n_in_scene, &m, err);
+    mismatch_release(&m);
     free(n_in_scene);
     if (ok != 0) {
         return -1;

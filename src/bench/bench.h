@@ -29,6 +29,9 @@ struct sample {
     int take;           /* of the scene, 1..spec.n_takes; shared by the two voices of a pair, */
     uint64_t take_seed; /* the take's own seed */
     size_t take_start;  /* frame where the background starts, shared likewise */
+    const struct scene *other_scene; /* of the condition mismatched (mismatch.h), shared likewise;
+                                        NULL where the data have none */
+    uint64_t other_take_seed;        /* of its take of the same number */
     uint32_t speech_seed;
 };
 

@@ -40,7 +40,7 @@ static int make_sample(struct renderer *r, const struct sample *s, const char *d
                        struct sample_facts *ret, struct err *err)
 {
     struct mix m = {0};
-    if (render_mix(r, s, &m, err) != 0) {
+    if (render_mix(r, s, CONDITION_MATCHED, &m, err) != 0) {
         return -1;
     }
     struct sample_facts f = {

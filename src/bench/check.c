@@ -70,7 +70,7 @@ static int measure(struct worker *w, size_t i, struct measured *m, struct err *e
     if (dataset_check_recipe(d, i, err) != 0 ||
         dataset_audio(d, &w->renderer, i, CONDITION_MATCHED, &a, err) != 0 ||
         level_loudness(&a, &m->lufs, &m->true_peak_db, err) != 0 ||
-        render_mix(&w->renderer, s, &mix, err) != 0 ||
+        render_mix(&w->renderer, s, CONDITION_MATCHED, &mix, err) != 0 ||
         render_speech(&w->renderer, s, &speech, err) != 0 ||
         pitch_measure(&speech, &m->pitch, err) != 0) {
         goto out;

@@ -228,7 +228,9 @@ int dataset_audio(const struct dataset *d, struct renderer *r, size_t i, enum co
 {
     const struct sample *s = &d->bench.samples[i];
     if (condition != CONDITION_MATCHED) {
-        return dataset_check_recipe(d, i, err) == 0 ? render_sample(r, s, condition, ret, err) : -1;
+        return !condition_has_audio(condition) || dataset_check_recipe(d, i, err) == 0
+                   ? render_sample(r, s, condition, ret, err)
+                   : -1;
     }
     char *path = dataset_sample_path(d->dir, s);
     struct audio a = {0};

@@ -83,7 +83,8 @@ int dataset_check_recipe(const struct dataset *d, size_t i, struct err *err);
 
 /*
  * The audio of a sample under a condition: the file of matched, checked against its hash; anything
- * else rendered, which fails where this machine's engines are not those it was built with.
+ * else rendered, which fails where this machine's engines are not those it was built with. A
+ * condition without audio is an error of the code ERR_USAGE.
  */
 int dataset_audio(const struct dataset *d, struct renderer *r, size_t i, enum condition condition,
                   struct audio *ret, struct err *err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audio/speech_noise.h"
 #include "base/mem.h"
 #include "speech/tts.h"
 
@@ -12,7 +13,29 @@
 
 #define MAX_SPEECH_S 60.0
 
-const char *const condition_names[] = {"matched", "speech", NULL};
+const char *const condition_names[] = {"matched", "speech",     "noise", "mismatched",
+                                       "text",    "text-scene", NULL};
+
+bool condition_has_audio(enum condition condition)
+{
+    return condition != CONDITION_TEXT && condition != CONDITION_TEXT_SCENE;
+}
+
+const struct scene *render_scene_of(const struct sample *s, enum condition condition)
+{
+    switch (condition) {
+    case CONDITION_MATCHED:
+    case CONDITION_TEXT_SCENE:
+        return s->scene;
+    case CONDITION_MISMATCHED:
+        return s->other_scene;
+    case CONDITION_SPEECH:
+    case CONDITION_NOISE:
+    case CONDITION_TEXT:
+        break;
+    }
+    return NULL;
+}
 
 struct renderer renderer_init(const struct bench *bench, const char *stems_dir,
                               const char *sounds_dir)
@@ -126,22 +149,48 @@ int render_speech(struct renderer *r, const struct sample *s, struct audio *ret,
     return ok;
 }
 
-int render_mix(struct renderer *r, const struct sample *s, struct mix *ret, struct err *err)
+static int make_background(struct renderer *r, const struct sample *s, enum condition condition,
+                           const struct audio *speech, size_t n_frames, struct audio *ret,
+                           struct err *err)
 {
+    if (condition == CONDITION_NOISE) {
+        struct rng rng = rng_init(s->speech_seed, "speech noise");
+        return speech_noise(speech, n_frames, &rng, ret, err);
+    }
+    bool is_other = condition == CONDITION_MISMATCHED;
+    if (is_other && !s->other_scene) {
+        return err_set(err, ERR_FORMAT, "there is no scene that its words do not match");
+    }
+    return take_cut(&r->takes, is_other ? s->other_scene : s->scene,
+                    is_other ? s->other_take_seed : s->take_seed, s->take_start, n_frames, ret,
+                    err);
+}
+
+int render_mix(struct renderer *r, const struct sample *s, enum condition condition,
+               struct mix *ret, struct err *err)
+{
+    if (!condition_has_audio(condition)) {
+        return err_set(err, ERR_USAGE, "condition %s has no audio", condition_names[condition]);
+    }
     struct mix_params params = mix_default_params();
     params.snr_db = s->snr_db;
     struct audio speech = {0};
-    struct audio scene = {0};
+    struct audio background = {0};
+    struct mix m = {0};
     int ok = -1;
     if (render_speech(r, s, &speech, err) == 0 &&
-        take_cut(&r->takes, s->scene, s->take_seed, s->take_start,
-                 mix_n_frames(&params, speech.n_frames), &scene, err) == 0 &&
-        mix_build(&params, &speech, &scene, ret, err) == 0) {
+        make_background(r, s, condition, &speech, mix_n_frames(&params, speech.n_frames),
+                        &background, err) == 0 &&
+        mix_build(&params, &speech, &background, &m, err) == 0 &&
+        (condition != CONDITION_SPEECH || mix_mute_scene(&m, err) == 0)) {
+        *ret = m;
+        m = (struct mix){0};
         ok = 0;
     } else {
         err_wrap(err, "sample %s", s->id);
     }
-    audio_release(&scene);
+    mix_release(&m);
+    audio_release(&background);
     audio_release(&speech);
     return ok;
 }
@@ -150,20 +199,11 @@ int render_sample(struct renderer *r, const struct sample *s, enum condition con
                   struct audio *ret, struct err *err)
 {
     struct mix m;
-    if (render_mix(r, s, &m, err) != 0) {
+    if (render_mix(r, s, condition, &m, err) != 0) {
         return -1;
     }
-    switch (condition) {
-    case CONDITION_MATCHED:
-        *ret = m.sum;
-        m.sum = (struct audio){0};
-        break;
-    case CONDITION_SPEECH:
-        *ret = m.speech;
-        m.speech = (struct audio){0};
-        audio_quantize(ret);
-        break;
-    }
+    *ret = m.sum;
+    m.sum = (struct audio){0};
     mix_release(&m);
     return 0;
 }

@@ -133,21 +133,29 @@ int take_store(struct take_cache *cache, const struct scene *scene, uint64_t see
     return ok;
 }
 
+/* The stored take; or a new one, kept where the folder can be written. */
 static int load(struct take_cache *cache, const struct scene *scene, uint64_t seed, const char *key,
                 struct audio *ret, struct err *err)
 {
     char *path = take_path(cache, key);
-    int ok = 0;
-    if (!fs_has_data(path)) {
-        ok = take_store(cache, scene, seed, err);
+    struct audio a = {0};
+    int ok;
+    if (fs_has_data(path)) {
+        ok = audio_load(path, AUDIO_RATE, (double)TAKE_FRAMES / AUDIO_RATE, &a, err);
+        if (ok == 0 && a.n_frames != TAKE_FRAMES) {
+            ok = err_set(err, ERR_FORMAT, "%s: is no take", path);
+        }
+    } else {
+        ok = render(cache, scene, seed, &a, err);
+        if (ok == 0 && fs_is_writable_dir(cache->clips.stems_dir)) {
+            ok = audio_save_flac(path, &a, err);
+        }
     }
     if (ok == 0) {
-        ok = audio_load(path, AUDIO_RATE, (double)TAKE_FRAMES / AUDIO_RATE, ret, err);
+        *ret = a;
+        a = (struct audio){0};
     }
-    if (ok == 0 && ret->n_frames != TAKE_FRAMES) {
-        audio_release(ret);
-        ok = err_set(err, ERR_FORMAT, "%s: is no take", path);
-    }
+    audio_release(&a);
     free(path);
     return ok;
 }

@@ -39,7 +39,9 @@ bool take_is_stored(const struct take_cache *cache, const struct scene *scene, u
 /* Render and store a take. */
 int take_store(struct take_cache *cache, const struct scene *scene, uint64_t seed, struct err *err);
 
-/* n_frames of the take from frame start on, round and round; made and stored when it is not there.
+/*
+ * n_frames of the take from frame start on, round and round. Made when it is not there, and then
+ * stored, unless stems_dir cannot be written: then it is made again by the next process.
  */
 int take_cut(struct take_cache *cache, const struct scene *scene, uint64_t seed, size_t start,
              size_t n_frames, struct audio *ret, struct err *err);
