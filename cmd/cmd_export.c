@@ -20,7 +20,7 @@ static int run(int argc, char **argv)
         {'f', "format", OPT_STR, &format, "FORMAT", "hf or jsonl (required)", 0, 0},
         {'o', "output", OPT_STR, &out, "DIR", "hf: a new folder (required)", 0, 0},
         {'c', "conditions", OPT_STR, &conditions, "LIST",
-         "hf: matched, speech, or both with a comma (default: matched)", 0, 0},
+         "hf: of matched, speech, noise, mismatched (default: matched)", 0, 0},
         {0},
     };
     const struct opt_command command = {

@@ -44,6 +44,8 @@ static json_t *describe(const struct dataset *d, size_t i)
     char *line = dataset_line(s, &d->facts[i]);
     json_t *all = json_loads(line, 0, NULL);
     free(line);
+    const struct scene *other = render_scene_of(s, CONDITION_MISMATCHED);
+    json_object_set_new(all, "mismatched_scene", other ? json_text(scene_id(other)) : json_null());
     add_item(all, &d->bench, s->item);
     return all;
 }

@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "bench/render.h"
 #include "cmd.h"
 
@@ -71,6 +72,17 @@ int cmd_parse_shard(const char *text, int *ret_shard, int *ret_n_shards, struct 
     return 0;
 }
 
+static int no_condition(const char *text, size_t n, struct err *err)
+{
+    struct buf names = {0};
+    for (int c = 0; condition_names[c]; c++) {
+        buf_addf(&names, "%s%s", c == 0 ? "" : ", ", condition_names[c]);
+    }
+    err_set(err, ERR_USAGE, "\"%.*s\" is no condition: %s", (int)n, text, names.data);
+    buf_release(&names);
+    return -1;
+}
+
 int cmd_parse_conditions(const char *text, unsigned *ret, struct err *err)
 {
     unsigned bits = 0;
@@ -82,8 +94,7 @@ int cmd_parse_conditions(const char *text, unsigned *ret, struct err *err)
             c++;
         }
         if (!condition_names[c]) {
-            return err_set(err, ERR_USAGE, "\"%.*s\" is no condition: matched, speech", (int)n,
-                           text);
+            return no_condition(text, n, err);
         }
         bits |= 1u << c;
         text += n + (text[n] == ',');

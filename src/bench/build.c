@@ -356,28 +356,53 @@ static int open_dir(struct builder *b, struct locks *ret_locks, struct err *err)
     return ok;
 }
 
-/* The takes that the samples to make are cut from and that are not stored, each once. */
+/* Takes, each once. */
 struct take_list {
     const struct builder *builder;
-    const struct sample **samples; /* one that has the take */
+    struct take {
+        const struct scene *scene;
+        uint64_t seed;
+    } * takes; /* [n] */
     size_t n;
 };
 
+static void add_take(struct take_list *list, const struct scene *scene, uint64_t seed)
+{
+    size_t i = 0;
+    while (i < list->n && (list->takes[i].scene != scene || list->takes[i].seed != seed)) {
+        i++;
+    }
+    if (i == list->n) {
+        list->takes = xrealloc(list->takes, (list->n + 1) * sizeof *list->takes);
+        list->takes[list->n++] = (struct take){scene, seed};
+    }
+}
+
+/*
+ * What is not stored of the takes that the samples to make are cut from, and of those that any
+ * sample is cut from when it is mismatched: a benchmark has all that its conditions want.
+ */
 static struct take_list missing_takes(const struct builder *b)
 {
     struct renderer r = renderer_init(&b->bench, b->stems_dir, NULL);
-    struct take_list list = {b, xcalloc(b->n_todo, sizeof *list.samples), 0};
+    struct take_list list = {.builder = b};
     for (size_t k = 0; k < b->n_todo; k++) {
         const struct sample *s = &b->bench.samples[b->todo[k]];
-        size_t i = 0;
-        while (i < list.n &&
-               (list.samples[i]->scene != s->scene || list.samples[i]->take != s->take)) {
-            i++;
-        }
-        if (i == list.n && !take_is_stored(&r.takes, s->scene, s->take_seed)) {
-            list.samples[list.n++] = s;
+        add_take(&list, s->scene, s->take_seed);
+    }
+    for (size_t i = 0; i < b->bench.n_samples; i++) {
+        const struct sample *s = &b->bench.samples[i];
+        if (s->other_scene && is_in_shard(b->params, s)) {
+            add_take(&list, s->other_scene, s->other_take_seed);
         }
     }
+    size_t n = 0;
+    for (size_t i = 0; i < list.n; i++) {
+        if (!take_is_stored(&r.takes, list.takes[i].scene, list.takes[i].seed)) {
+            list.takes[n++] = list.takes[i];
+        }
+    }
+    list.n = n;
     renderer_release(&r);
     return list;
 }
@@ -406,8 +431,8 @@ static void run_take_task(size_t index, void *state, void *result)
 {
     struct take_worker *w = state;
     struct take_result *r = result;
-    const struct sample *s = w->list->samples[index];
-    r->is_made = take_store(&w->renderer.takes, s->scene, s->take_seed, &r->err) == 0;
+    const struct take *t = &w->list->takes[index];
+    r->is_made = take_store(&w->renderer.takes, t->scene, t->seed, &r->err) == 0;
 }
 
 static int check_take(size_t index, const void *result, void *user, struct err *err)
@@ -436,15 +461,12 @@ static int make_takes(struct builder *b, struct err *err)
         .on_result = check_take,
     };
     int ok = list.n > 0 ? pool_run(&pool, err) : 0;
-    free(list.samples);
+    free(list.takes);
     return ok;
 }
 
 static int make_samples(struct builder *b, struct err *err)
 {
-    if (make_takes(b, err) != 0) {
-        return -1;
-    }
     b->n_done = (long)(b->n_planned - b->n_todo);
     progress_start(&b->progress, "build", (long)b->n_planned, b->n_done);
     struct pool pool = {
@@ -494,7 +516,7 @@ static int build(struct builder *b, struct err *err)
     }
     if (open_journal(b, err) != 0 || invalidate(b, err) != 0 ||
         (is_whole && b->has_others && read_facts(b, remove_other, err) != 0) ||
-        (b->n_todo > 0 && make_samples(b, err) != 0)) {
+        make_takes(b, err) != 0 || (b->n_todo > 0 && make_samples(b, err) != 0)) {
         return -1;
     }
     return is_whole ? finish(b, err) : 0;

@@ -24,15 +24,25 @@ static bool wants_attribution(const char *licence)
     return strcmp(licence, "CC0-1.0") != 0 && strcmp(licence, "public-domain") != 0;
 }
 
-/* Which clips of the bank the planned scenes may use; the caller's. */
+/* Which clips of the bank the scenes may use that samples are heard in, also when they are
+ * mismatched; the caller's. */
 static bool *used_clips(const struct bench *b)
 {
     bool *used = xcalloc(b->bank.n_clips, sizeof *used);
+    bool *is_heard = xcalloc(b->scenes.n_scenes, sizeof *is_heard);
     for (size_t i = 0; i < b->n_samples; i++) {
-        if (i == 0 || b->samples[i].scene != b->samples[i - 1].scene) {
-            scene_mark_clips(b->samples[i].scene, used);
+        const struct sample *s = &b->samples[i];
+        is_heard[scene_index_of(&b->scenes, s->scene)] = true;
+        if (s->other_scene) {
+            is_heard[scene_index_of(&b->scenes, s->other_scene)] = true;
         }
     }
+    for (size_t i = 0; i < b->scenes.n_scenes; i++) {
+        if (is_heard[i]) {
+            scene_mark_clips(scene_at(&b->scenes, i), used);
+        }
+    }
+    free(is_heard);
     return used;
 }
 

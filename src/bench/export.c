@@ -1,20 +1,19 @@
 #include "bench/export.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "audio/level.h"
 #include "base/cancel.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "bench/card.h"
 
-/* The sample's metadata with another first key; the caller's. */
-static char *line_with(const struct sample *s, const struct sample_facts *facts, const char *key,
-                       const char *value)
+/* The sample's metadata with another first key, and the scene where another than its own is heard;
+ * the caller's. */
+static char *line_with(const struct sample *s, const struct sample_facts *facts,
+                       enum condition condition, const char *key, const char *value)
 {
     char *text = dataset_line(s, facts);
     json_t *old = json_loads(text, 0, NULL);
@@ -22,6 +21,11 @@ static char *line_with(const struct sample *s, const struct sample_facts *facts,
     json_object_set_new(line, key, json_text(value));
     json_object_del(old, "file_name");
     json_object_update(line, old);
+    const struct scene *heard = render_scene_of(s, condition);
+    if (heard && heard != s->scene) {
+        json_object_set_new(line, "heard_scene", json_text(scene_id(heard)));
+        json_object_set_new(line, "heard_scene_words", json_text(scene_words(heard)));
+    }
     free(text);
     text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
     char *with_newline = xasprintf("%s\n", text);
@@ -35,21 +39,28 @@ static char *line_with(const struct sample *s, const struct sample_facts *facts,
 static int put_file(const struct dataset *d, struct renderer *r, size_t i, enum condition condition,
                     const char *path, struct sample_facts *ret_facts, struct err *err)
 {
-    struct audio a = {0};
+    struct mix m = {0};
     struct sample_facts f = d->facts[i];
-    int ok = dataset_audio(d, r, i, condition, &a, err);
-    if (ok == 0 && condition != CONDITION_MATCHED) {
-        audio_sha256(&a, f.sha256);
-        f.achieved_snr_db = NAN;
-        ok = level_loudness(&a, &f.lufs, &f.true_peak_db, err);
+    int ok;
+    if (condition == CONDITION_MATCHED) {
+        ok = dataset_audio(d, r, i, condition, &m.sum, err);
+    } else {
+        ok = dataset_check_recipe(d, i, err) == 0
+                 ? render_mix(r, &d->bench.samples[i], condition, &m, err)
+                 : -1;
+        f.lufs = m.lufs;
+        f.true_peak_db = m.true_peak_db;
+        f.active_level_db = m.active_level_db;
+        f.achieved_snr_db = m.snr_db;
     }
     if (ok == 0) {
-        ok = audio_save_flac(path, &a, err);
+        ok = audio_save_flac(path, &m.sum, err);
     }
     if (ok == 0) {
+        audio_sha256(&m.sum, f.sha256);
         *ret_facts = f;
     }
-    audio_release(&a);
+    mix_release(&m);
     return ok;
 }
 
@@ -74,7 +85,7 @@ static int export_split(const struct dataset *d, struct renderer *r, enum condit
         char *path = fs_join(dir, name);
         ok = put_file(d, r, i, condition, path, &facts, err);
         if (ok == 0) {
-            char *line = line_with(s, &facts, "file_name", name);
+            char *line = line_with(s, &facts, condition, "file_name", name);
             buf_adds(&metadata, line);
             free(line);
         }
@@ -128,6 +139,12 @@ static int claim(const struct dataset *d, unsigned conditions, const char *out_d
 
 int export_hf(const struct dataset *d, unsigned conditions, const char *out_dir, struct err *err)
 {
+    for (int c = 0; condition_names[c]; c++) {
+        if ((conditions & (1u << c)) != 0 && !condition_has_audio((enum condition)c)) {
+            return err_set(err, ERR_USAGE, "condition %s has no audio to export",
+                           condition_names[c]);
+        }
+    }
     char *marker = fs_join(out_dir, ".export");
     if (claim(d, conditions, out_dir, marker, err) != 0) {
         free(marker);
@@ -180,7 +197,8 @@ int export_jsonl(const struct dataset *d, export_line_fn line, void *user, struc
     }
     for (size_t i = 0; i < d->bench.n_samples; i++) {
         char *path = dataset_sample_path(dir, &d->bench.samples[i]);
-        char *text = line_with(&d->bench.samples[i], &d->facts[i], "audio", path);
+        char *text =
+            line_with(&d->bench.samples[i], &d->facts[i], CONDITION_MATCHED, "audio", path);
         line(text, user);
         free(text);
         free(path);

@@ -11,8 +11,9 @@
  * sample; a configuration a condition, the first the default, each with the splits dev and test. A
  * Hugging Face audiofolder. conditions: a bit set of enum condition, not 0. out_dir must be new,
  * empty, or what the same export left when it was interrupted: then it is made anew. Of what
- * metadata says was measured on the mix, other conditions keep what holds for them: loudness and
- * true peak measured again, no SNR.
+ * metadata says was measured on the mix, other conditions have what was measured on theirs; speech
+ * has no SNR. mismatched has the scene that is heard besides. A condition without audio is an error
+ * of the code ERR_USAGE.
  */
 int export_hf(const struct dataset *d, unsigned conditions, const char *out_dir, struct err *err);
 

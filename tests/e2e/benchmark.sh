@@ -153,6 +153,22 @@ resume() { rm hf/README.md && echo "$(sed -n 's/^data_sha256: //p' whole/benchma
 ok "an interrupted export goes on" resume
 alone() { jq -es 'all(.[]; .achieved_snr_db == null and .lufs < -20)' hf/speech/dev/metadata.jsonl; }
 ok "speech alone has loudness and no SNR" alone
+# Without the sound packages; then without the takes, by another number of processes.
+ok "export noise and mismatched" "$AOR" export whole -f hf -o sounds -c noise,mismatched
+snr() { jq -es 'length > 560 and all(.[]; .achieved_snr_db - .snr_db | fabs < 0.05)' sounds/*/*/metadata.jsonl; }
+ok "at the SNR that was wanted, within 0.05 dB" snr
+heard() {
+    jq -es '(sort_by(.item, .emotion) | [.[] | {item, emotion, heard_scene}] | unique | length) * 2 == length and
+        all(.[]; .heard_scene != .scene) and ([.[].heard_scene] | unique | length) == 24' sounds/mismatched/*/metadata.jsonl
+}
+ok "mismatched: another scene, every scene, the same for both voices of a pair" heard
+again() {
+    cp -r whole bare && rm bare/.stems/take-* && chmod a-w bare/.stems &&
+        "$AOR" export bare -f hf -o again -c noise,mismatched && diff -r sounds again
+}
+ok "the same where takes are not stored" again
+chmod u+w bare/.stems
+fails "export of a text" 2 'condition text has no audio to export' "$AOR" export whole -f hf -o texts -c text
 fails "export into a folder that is not empty" 2 'is not an empty folder' "$AOR" export whole -f hf -o hf
 fails "jsonl goes to stdout" 2 'goes to stdout' "$AOR" export whole -f jsonl -o all.jsonl
 fails "export of no format" 2 'wants -f' "$AOR" export whole -f csv
