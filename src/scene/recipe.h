@@ -45,6 +45,8 @@ struct scene {
     char *id;
     char *category;
     char *words;
+    char **names; /* [n_names], each owned; no part of the sound, so of no take's key */
+    size_t n_names;
     struct layer *layers;
     size_t n_layers;
     struct event *events;

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/yaml.h"
+#include "scene/name_list.h"
 #include "scene/recipe.h"
 
 static void release_scene(struct scene *s)
@@ -20,6 +21,7 @@ static void release_scene(struct scene *s)
     free(s->id);
     free(s->category);
     free(s->words);
+    yaml_free_strs(s->names, s->n_names);
 }
 
 void scene_set_release(struct scene_set *set)
@@ -64,6 +66,12 @@ const char *scene_category(const struct scene *scene)
 const char *scene_words(const struct scene *scene)
 {
     return scene->words;
+}
+
+const char *const *scene_names(const struct scene *scene, size_t *ret_n)
+{
+    *ret_n = scene->n_names;
+    return (const char *const *)scene->names;
 }
 
 static void mark(const struct clip_choice *choice, bool *is_used)
@@ -334,10 +342,11 @@ static int read_events(struct yaml_node at, const struct soundbank *bank, struct
 static int read_scene(struct yaml_node at, const struct soundbank *bank, struct scene *s,
                       struct err *err)
 {
-    static const char *const keys[] = {"id", "category", "words", "bed", "events", NULL};
+    static const char *const keys[] = {"id", "category", "words", "names", "bed", "events", NULL};
     return yaml_check_keys(at, keys, err) == 0 && yaml_get_str(at, "id", &s->id, err) == 0 &&
                    yaml_get_str(at, "category", &s->category, err) == 0 &&
                    yaml_get_str(at, "words", &s->words, err) == 0 &&
+                   name_list_read(at, &s->names, &s->n_names, err) == 0 &&
                    read_bed(at, bank, s, err) == 0 && read_events(at, bank, s, err) == 0
                ? 0
                : -1;

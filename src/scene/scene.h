@@ -37,6 +37,9 @@ const char *scene_id(const struct scene *scene);
 const char *scene_category(const struct scene *scene);
 const char *scene_words(const struct scene *scene);
 
+/* What an answer may call the scene, at least one: see judge/scene_name.h. */
+const char *const *scene_names(const struct scene *scene, size_t *ret_n);
+
 /* Set is_used[i] for each clip i of the bank that scene may use; the others are left as they are.
  */
 void scene_mark_clips(const struct scene *scene, bool *is_used);

@@ -54,6 +54,7 @@ scenes:
   - id: arcade
     category: gaming
     words: "dogs, a whistle and frying"
+    names: [dog*, whistle*, frying]
     bed:
       - clip: crackling-fire
         gain_db: -10

@@ -20,8 +20,8 @@
 #define assert_near(got, expected, epsilon) assert_true(fabs((got) - (expected)) <= (epsilon))
 
 #define SCENE(bed, events)                                                                         \
-    "scenes:\n  - id: s\n    category: work\n    words: \"w\"\n    bed:\n" bed "    "              \
-    "events:" events
+    "scenes:\n  - id: s\n    category: work\n    words: \"w\"\n    names: [w]\n"                   \
+    "    bed:\n" bed "    events:" events
 
 #define NOISE "      - noise: {colour: pink, low_hz: 100, high_hz: 4000}\n        gain_db: -6\n"
 
@@ -281,6 +281,9 @@ static void test_clips(void **state)
     assert_string_equal(scene_id(s), "s");
     assert_string_equal(scene_category(s), "work");
     assert_string_equal(scene_words(s), "w");
+    size_t n_names;
+    assert_string_equal(scene_names(s, &n_names)[0], "w");
+    assert_int_equal(n_names, 1);
     bool used[4] = {0};
     assert_int_equal(bank.n_clips, 4);
     scene_mark_clips(s, used);
@@ -395,34 +398,35 @@ static void test_bad_recipes(void **state)
         {"scene: []\n", "scenes.yaml:1:1: unknown key \"scene\""},
         {SCENE("      - noise: {colour: red, low_hz: 1, high_hz: 2}\n        gain_db: 0\n",
                " []\n"),
-         "scenes.yaml:6:25: \"red\": one of white, pink, brown is wanted"},
+         "scenes.yaml:7:25: \"red\": one of white, pink, brown is wanted"},
         {SCENE("      - noise: {colour: pink, low_hz: 5000, high_hz: 2}\n        gain_db: 0\n",
                " []\n"),
-         "scenes.yaml:6:17: low_hz is not below high_hz"},
+         "scenes.yaml:7:17: low_hz is not below high_hz"},
         {SCENE("      - hum: {hz: 50, harmonics: 6, slope_db: nan}\n        gain_db: 0\n", " []\n"),
-         "scenes.yaml:6:47: \"nan\" is no number"},
+         "scenes.yaml:7:47: \"nan\" is no number"},
         {SCENE("      - clip: gong\n        gain_db: 0\n", " []\n"),
-         "scenes.yaml:6:15: no clip and no label \"gong\" in the sound bank"},
+         "scenes.yaml:7:15: no clip and no label \"gong\" in the sound bank"},
         {SCENE("      - crackle: {per_s: 9, low_hz: 800, high_hz: 6000, decay_ms: 4}\n"
                "        gain_db: 0\n",
                " []\n"),
          "scenes.yaml:2:5: the bed has no layer that is never silent"},
         {SCENE("      - clip: ding\n        hum: {}\n        gain_db: 0\n", " []\n"),
-         "scenes.yaml:6:9: more than one sound here"},
+         "scenes.yaml:7:9: more than one sound here"},
         {SCENE(NOISE, "\n      - every_s: [1, 2]\n        gain_db: [0, 0]\n"),
-         "scenes.yaml:9:9: no sound here"},
+         "scenes.yaml:10:9: no sound here"},
         {SCENE(NOISE, "\n      - clip: ding\n        every_s: [2, 1]\n        gain_db: [0, 0]\n"),
-         "scenes.yaml:10:19: \"every_s\" falls"},
+         "scenes.yaml:11:19: \"every_s\" falls"},
         {SCENE(NOISE, "\n      - clip: ding\n        every_s: [0, 1]\n        gain_db: [0, 0]\n"),
-         "scenes.yaml:10:19: 0 is not within 0.02..600"},
+         "scenes.yaml:11:19: 0 is not within 0.02..600"},
         {SCENE(NOISE, "\n      - clip: []\n        every_s: [1, 1]\n        gain_db: [0, 0]\n"),
-         "scenes.yaml:9:9: a list without clips"},
+         "scenes.yaml:10:9: a list without clips"},
         {SCENE(NOISE, "\n      - tone: {hz: 980, ms: 120, harmonics: 2}\n        every_s: [1, 1]\n"
                       "        gain_db: [0, 0]\n        max_s: 1\n"),
-         "scenes.yaml:9:9: \"max_s\" is for clips"},
-        {SCENE(NOISE, " []\n") "  - id: s\n    category: a\n    words: w\n    bed:\n" NOISE
-                               "    events: []\n",
-         "scenes.yaml:9:5: scene \"s\" is there twice"},
+         "scenes.yaml:10:9: \"max_s\" is for clips"},
+        {SCENE(NOISE,
+               " []\n") "  - id: s\n    category: a\n    words: w\n    names: [w]\n    bed:\n" NOISE
+                        "    events: []\n",
+         "scenes.yaml:10:5: scene \"s\" is there twice"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct scene_set set = {0};
@@ -433,6 +437,45 @@ static void test_bad_recipes(void **state)
         assert_string_equal(err.msg, cases[i].message);
         assert_null(set.scenes);
     }
+}
+
+#define NAMED(names)                                                                               \
+    "scenes:\n  - id: s\n    category: work\n    words: w\n" names "    bed:\n" NOISE              \
+    "    events: []\n"
+
+static void test_names(void **state)
+{
+    (void)state;
+#define BAD_NAME                                                                                   \
+    ": a name has 1 to 40 bytes: lower-case words with single blanks, and perhaps * at the end"
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {NAMED(""), "scenes.yaml:2:5: key \"names\" is missing"},
+        {NAMED("    names: w\n"), "scenes.yaml:5:12: \"names\" wants a list"},
+        {NAMED("    names: []\n"), "scenes.yaml:5:5: a scene has 1 to 40 names"},
+        {NAMED("    names: [w, W]\n"), "scenes.yaml:5:16" BAD_NAME},
+        {NAMED("    names: [\"\"]\n"), "scenes.yaml:5:14" BAD_NAME},
+        {NAMED("    names: [\"*\"]\n"), "scenes.yaml:5:14" BAD_NAME},
+        {NAMED("    names: [bar* room]\n"), "scenes.yaml:5:13" BAD_NAME},
+        {NAMED("    names: [\"bar  room\"]\n"), "scenes.yaml:5:14" BAD_NAME},
+        {NAMED("    names: [a234567890123456789012345678901234567890b]\n"),
+         "scenes.yaml:5:13" BAD_NAME},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct scene_set set = {0};
+        struct err err = {0};
+        const char *text = cases[i].text;
+        assert_int_equal(scene_set_parse(text, strlen(text), "scenes.yaml", &bank, &set, &err), -1);
+        assert_string_equal(err.msg, cases[i].message);
+        assert_null(set.scenes);
+    }
+    struct scene_set set = parse(NAMED("    names: [bar, \"back-room 2*\", driver's seat]\n"));
+    size_t n;
+    const char *const *names = scene_names(scene_at(&set, 0), &n);
+    assert_int_equal(n, 3);
+    assert_string_equal(names[1], "back-room 2*");
+    scene_set_release(&set);
 }
 
 static void test_bad_soundbanks(void **state)
@@ -560,6 +603,7 @@ int main(void)
         cmocka_unit_test(test_label_in_events),
         cmocka_unit_test(test_soundbank_audio),
         cmocka_unit_test(test_bad_recipes),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_bad_soundbanks),
         cmocka_unit_test(test_more_soundbanks),
         cmocka_unit_test(test_shipped_data),
