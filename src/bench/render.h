@@ -56,8 +56,9 @@ void render_recipe(const struct bench *b, const struct sample *s, char ret[RECIP
 int render_speech(struct renderer *r, const struct sample *s, struct audio *ret, struct err *err);
 
 /*
- * The sample's parts under a condition, at the same speech level and, but for speech, the same SNR:
- * mix.h. The caller's: mix_release(). A condition without audio is an error of the code ERR_USAGE.
+ * The sample's parts under a condition, at the same speech level (but where mix.h turns a mix down)
+ * and, but for speech, the same SNR: mix.h. The caller's: mix_release(). A condition without audio
+ * is an error of the code ERR_USAGE.
  */
 int render_mix(struct renderer *r, const struct sample *s, enum condition condition,
                struct mix *ret, struct err *err);

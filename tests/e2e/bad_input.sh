@@ -11,7 +11,7 @@ fails "a number that is none" 2 'whole number from 1' "$AOR" build -o x -j many
 fails "an operand too few" 2 usage "$AOR" run
 fails "no such benchmark" 1 'nowhere: no such folder' "$AOR" run nowhere
 fails "a folder that is no benchmark" 1 'is no benchmark' "$AOR" check "$T"
-fails "no such condition" 2 'is no condition' "$AOR" run "$BENCH" -c loud
+fails "no such condition" 2 'is no condition: matched, speech, noise, mismatched, text, text-scene$' "$AOR" run "$BENCH" -c loud
 
 # Models
 fails "no such model" 1 'none.gguf: No such file' "$AOR" run "$BENCH" -m none.gguf --mmproj "$MMPROJ" -o m.db

@@ -75,6 +75,15 @@ from_sql() {
         .refusals == $n' stats.json
 }
 ok "refusals are those of the database" from_sql
+# The trials of speech, as though the scene had been told in words.
+told() {
+    cp run.db told.db && sql told.db "update trial set condition = 'text-scene' where condition = 'speech'" &&
+        "$AOR" stats told.db --json | jq -e '[.rates[] | select(.condition == "text-scene" and .kind == "scenario" and .factor == "")] |
+            length == 1 and .[0].measure == "over-refusal rate" and .[0].trials == 30' &&
+        jq -e '[.rates[] | select(.condition == "speech" and .kind == "scenario" and .factor == "") |
+            .measure == (if .benign_alone_only then "over-refusal rate" else "refusal rate" end)] | all' stats.json
+}
+ok "refusing is wrong where the scene is told, and elsewhere where words are benign alone" told
 text() { "$AOR" stats run.db | grep -q 'over-refusal rate of scenarios'; }
 ok "stats as text" text
 quiet_pipe() { [ -z "$( ("$AOR" stats run.db --csv | head -n 1 >/dev/null) 2>&1)" ]; }
