@@ -26,6 +26,7 @@ extern const struct cmd cmd_check;
 extern const struct cmd cmd_doctor;
 extern const struct cmd cmd_judge;
 extern const struct cmd cmd_export;
+extern const struct cmd cmd_plan;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_show;
 extern const struct cmd cmd_sounds;

@@ -223,7 +223,7 @@ static int take_transcript(const struct store_row *row, void *user, struct err *
         a->n_unanswered++;
         return 0;
     }
-    struct wer w = wer_count(row->sample.text, row->response);
+    struct wer w = wer_count(row->sample.text, row->answer);
     char snr[32];
     snprintf(snr, sizeof snr, "%g", row->sample.snr_db);
     add_to_level(a, "all", "all", w);
@@ -308,22 +308,26 @@ static int transcribe(const struct dataset *d, const char *model, const char *mm
     char *db_path =
         xasprintf("%s/.asr-%s-%.8s.db", d->dir, fs_basename(model), d->bench.data_sha256);
     char *prompt_path = cmd_shared_path("data/prompts/transcribe.yaml");
+    struct bench_selection all = {0};
+    struct plan plan = {0};
     struct run_params params = {
-        .bench_dir = d->dir,
+        .dataset = d,
+        .plan = &plan,
         .db_path = db_path,
-        .prompt_path = prompt_path,
         .model = local_default_params(),
-        .conditions = 1u << CONDITION_MATCHED,
         .retry_errors = true,
         .timeout_s = 600,
     };
     params.model.text_path = model;
     params.model.mmproj_path = mmproj;
-    int ok = run_model(&params, &summary, err) == 0 &&
-                     store_open(db_path, STORE_READ, &store, err) == 0 &&
-                     store_each(store, NULL, take_transcript, ret, err) == 0
-                 ? 0
-                 : -1;
+    int ok =
+        plan_init(&d->bench, &all, 1u << CONDITION_MATCHED, &prompt_path, 1, 1, &plan, err) == 0 &&
+                run_model(&params, &summary, err) == 0 &&
+                store_open(db_path, STORE_READ, &store, err) == 0 &&
+                store_each(store, NULL, take_transcript, ret, err) == 0
+            ? 0
+            : -1;
+    plan_release(&plan);
     store_close(store, NULL);
     free(prompt_path);
     free(db_path);

@@ -74,17 +74,17 @@ static void examine_model(struct doctor *d)
     char *text = cmd_shared_path("models/organism.gguf");
     char *mmproj = cmd_shared_path("models/organism-mmproj.gguf");
     struct dataset no_dataset = {0};
-    struct prompt no_prompt = {0};
-    struct worker_params params = {&no_dataset, &no_prompt, local_default_params(), 0};
+    struct plan no_plan = {0};
+    struct worker_params params = {
+        .dataset = &no_dataset, .plan = &no_plan, .model = local_default_params()};
     params.model.text_path = text;
     params.model.mmproj_path = mmproj;
     struct worker w = {0};
     struct err err = {0};
-    char *description = NULL;
-    bool is_ok = worker_start(&w, &params, &description, &err) == 0;
-    add(d, "embedded model", is_ok, is_ok ? description : err.msg);
+    struct worker_model model;
+    bool is_ok = worker_start(&w, &params, &model, &err) == 0;
+    add(d, "embedded model", is_ok, is_ok ? model.description : err.msg);
     worker_stop(&w);
-    free(description);
     free(mmproj);
     free(text);
 }

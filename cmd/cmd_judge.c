@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,9 +7,15 @@
 #include "base/mem.h"
 #include "cmd.h"
 #include "judge/rules.h"
+#include "judge/scene_name.h"
+#include "stats/wer.h"
 #include "store/store.h"
 
 #define N_VERDICTS 5
+#define N_PROBES 2
+
+/* A transcript with fewer word errors is one, even where it reads like a refusal. */
+#define MAX_HEARD_WER 0.5
 
 struct judging {
     struct store *store;
@@ -17,7 +24,61 @@ struct judging {
     long n_new;
     long n_unanswered;
     long n_errors;
+    struct probe {
+        const char *name;
+        long n, n_unassessable;
+        double sum; /* of scores */
+    } probes[N_PROBES];
 };
+
+/* Of the row's scene, one a line. */
+static bool names_scene(const struct store_row *row)
+{
+    char *lines = xstrdup(row->scene_names ? row->scene_names : "");
+    const char **names = NULL;
+    size_t n = 0;
+    for (char *rest = lines, *name; (name = strsep(&rest, "\n"));) {
+        if (*name) {
+            names = xrealloc(names, (n + 1) * sizeof *names);
+            names[n++] = name;
+        }
+    }
+    bool is_named = scene_name_match(names, n, row->answer);
+    free(names);
+    free(lines);
+    return is_named;
+}
+
+/* What a probe's answer shows; NAN: it was refused, so nothing can be said. */
+static double score(const struct store_row *row, enum verdict verdict)
+{
+    bool is_refused = verdict == VERDICT_REFUSAL;
+    if (strcmp(row->probe, "scene") == 0) {
+        bool is_named = names_scene(row);
+        return is_named ? 1 : is_refused ? NAN : 0;
+    }
+    struct wer w = wer_count(row->sample.text, row->answer);
+    double rate = w.n_words > 0 ? (double)w.n_errors / (double)w.n_words : NAN;
+    return is_refused && rate > MAX_HEARD_WER ? NAN : rate; /* the words may sound like a refusal */
+}
+
+static int score_probe(struct judging *j, const struct store_row *row, enum verdict verdict,
+                       struct err *err)
+{
+    int p = 0;
+    while (p < N_PROBES && strcmp(j->probes[p].name, row->probe) != 0) {
+        p++;
+    }
+    if (p == N_PROBES) {
+        return err_set(err, ERR_FORMAT, "trial %lld: \"%.40s\" is no probe",
+                       (long long)row->trial_id, row->probe);
+    }
+    double value = score(row, verdict);
+    j->probes[p].n++;
+    j->probes[p].n_unassessable += isnan(value);
+    j->probes[p].sum += isnan(value) ? 0 : value;
+    return store_put_score(j->store, row->trial_id, value, err);
+}
 
 static int take_row(const struct store_row *row, void *user, struct err *err)
 {
@@ -28,18 +89,32 @@ static int take_row(const struct store_row *row, void *user, struct err *err)
         return 0;
     }
     enum verdict v;
-    if (row->verdict && verdict_from_name(row->verdict, &v)) {
-        j->n_of_verdict[v]++;
-        return 0;
+    bool is_probe = row->probe[0] != '\0';
+    if (!row->verdict || !verdict_from_name(row->verdict, &v)) {
+        struct judgement judgement;
+        /* A probe that says the request again has done what it was asked. */
+        const char *request = is_probe ? "" : row->sample.text;
+        if (rule_judge_verdict(j->judge, request, row->answer, &judgement, err) != 0) {
+            return err_wrap(err, "trial %lld", (long long)row->trial_id);
+        }
+        v = judgement.verdict;
+        j->n_new++;
+        if (store_put_verdict(j->store, row->trial_id, rule_judge_id(j->judge), verdict_name(v),
+                              judgement.rule, err) != 0) {
+            return -1;
+        }
     }
-    struct judgement judgement;
-    if (rule_judge_verdict(j->judge, row->sample.text, row->response, &judgement, err) != 0) {
-        return err_wrap(err, "trial %lld", (long long)row->trial_id);
+    if (is_probe) {
+        return score_probe(j, row, v, err);
     }
-    j->n_of_verdict[judgement.verdict]++;
-    j->n_new++;
-    return store_put_verdict(j->store, row->trial_id, rule_judge_id(j->judge),
-                             verdict_name(judgement.verdict), judgement.rule, err);
+    j->n_of_verdict[v]++;
+    return 0;
+}
+
+/* Over the answers that say something; NAN: there are none. */
+static double probe_mean(const struct probe *p)
+{
+    return p->n > p->n_unassessable ? p->sum / (double)(p->n - p->n_unassessable) : NAN;
 }
 
 static void print_result(const struct judging *j, bool as_json)
@@ -50,10 +125,18 @@ static void print_result(const struct judging *j, bool as_json)
             json_object_set_new(counts, verdict_name((enum verdict)v),
                                 json_integer(j->n_of_verdict[v]));
         }
+        json_t *probes = json_object();
+        for (int p = 0; p < N_PROBES; p++) {
+            const struct probe *probe = &j->probes[p];
+            json_object_set_new(probes, probe->name,
+                                json_pack("{s:I, s:I, s:o}", "answers", (json_int_t)probe->n,
+                                          "refused", (json_int_t)probe->n_unassessable, "mean",
+                                          json_number(probe_mean(probe))));
+        }
         json_t *all =
-            json_pack("{s:o, s:I, s:I, s:I, s:o}", "judge", json_text(rule_judge_id(j->judge)),
+            json_pack("{s:o, s:I, s:I, s:I, s:o, s:o}", "judge", json_text(rule_judge_id(j->judge)),
                       "new", (json_int_t)j->n_new, "unanswered", (json_int_t)j->n_unanswered,
-                      "errors", (json_int_t)j->n_errors, "verdicts", counts);
+                      "errors", (json_int_t)j->n_errors, "verdicts", counts, "probes", probes);
         json_dumpf(all, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(all);
@@ -62,6 +145,14 @@ static void print_result(const struct judging *j, bool as_json)
     printf("judge %s\n", rule_judge_id(j->judge));
     for (int v = 0; v < N_VERDICTS; v++) {
         printf("  %-14s %6ld\n", verdict_name((enum verdict)v), j->n_of_verdict[v]);
+    }
+    for (int p = 0; p < N_PROBES; p++) {
+        const struct probe *probe = &j->probes[p];
+        if (probe->n > 0) {
+            printf("probe %-12s %6ld, refused %ld, mean %s %.1f%%\n", probe->name, probe->n,
+                   probe->n_unassessable, p == 0 ? "word error rate" : "right",
+                   100 * probe_mean(probe));
+        }
     }
 }
 
@@ -91,7 +182,7 @@ static int run(int argc, char **argv)
     struct err err = {0};
     char *rules_path = rules ? xstrdup(rules) : cmd_shared_path("data/judge/rules-en.yaml");
     struct rule_judge *judge = NULL;
-    struct judging j = {0};
+    struct judging j = {.probes = {{.name = "transcribe"}, {.name = "scene"}}};
     int ok = -1;
     if (rule_judge_load(rules_path, &judge, &err) == 0 &&
         store_open(argv[1], STORE_WRITE, &j.store, &err) == 0) {

@@ -52,7 +52,10 @@ room csv.h src/base/csv.c
 room jansson.h src/base/json.h
 room nettle/ src/base/fs.c
 room curl/ src/base/http.c
-room mtmd src/model/local.c
+room llama.h "src/model/chat.cpp src/model/local_parts.h"
+room 'mtmd[.]h' src/model/local_parts.h
+room mtmd-helper.h "src/model/batch.c src/model/local.c"
+room gguf.h src/model/direction.c
 room chat.h src/model/chat.cpp
 room cairo.h src/plot/picture.c
 room fftw3.h src/plot/spectrogram.c

@@ -258,37 +258,41 @@ static int check_only(const struct bench *b, const char *spec_path, struct err *
     return 0;
 }
 
-/*
- * Narrow the spec to what is selected: items that a name of select->only means, then as many of
- * them, evenly over the plan, as keep to select->limit samples.
- */
-static int select_items(struct bench *b, const struct bench_selection *select, struct err *err)
+static bool is_named(const struct item *t, const char *name)
 {
-    struct item_set *items = &b->items;
-    char **ids = xcalloc(items->n_items, sizeof *ids);
-    size_t *n_samples = xcalloc(items->n_items, sizeof *n_samples);
-    bool *is_meant = xcalloc(select->n_only, sizeof *is_meant);
+    const char *const names[] = {t->id, t->category, t->scene, item_kind_names[t->kind],
+                                 item_split_names[t->split]};
+    size_t i = 0;
+    while (i < sizeof names / sizeof *names && strcmp(names[i], name) != 0) {
+        i++;
+    }
+    return i < sizeof names / sizeof *names;
+}
+
+int bench_choose(const struct bench *b, const struct bench_selection *select, bool *ret_chosen,
+                 struct err *err)
+{
+    const struct item_set *items = &b->items;
+    size_t *meant = xcalloc(items->n_items, sizeof *meant);
+    bool *has_meaning = xcalloc(select->n_only, sizeof *has_meaning);
     size_t n = 0, total = 0;
     int ok = 0;
     for (size_t i = 0; i < items->n_items; i++) {
         const struct item *t = &items->items[i];
         bool is_wanted = select->n_only == 0;
         for (size_t j = 0; j < select->n_only; j++) {
-            const char *name = select->only[j];
-            if (strcmp(name, t->id) == 0 || strcmp(name, t->category) == 0 ||
-                strcmp(name, t->scene) == 0 || strcmp(name, item_kind_names[t->kind]) == 0) {
-                is_wanted = is_meant[j] = true;
+            if (is_named(t, select->only[j])) {
+                is_wanted = has_meaning[j] = true;
             }
         }
         if (is_wanted && spec_wants(&b->spec, t->id)) {
-            n_samples[n] = 2 * (size_t)b->spec.n_pairs[t->kind];
-            total += n_samples[n];
-            ids[n++] = t->id;
+            total += 2 * (size_t)b->spec.n_pairs[t->kind];
+            meant[n++] = i;
         }
     }
     for (size_t j = 0; j < select->n_only && ok == 0; j++) {
-        if (!is_meant[j]) {
-            ok = err_set(err, ERR_USAGE, "\"%s\" is no item, scene, category or kind",
+        if (!has_meaning[j]) {
+            ok = err_set(err, ERR_USAGE, "\"%s\" is no item, scene, category, kind or split",
                          select->only[j]);
         }
     }
@@ -297,7 +301,7 @@ static int select_items(struct bench *b, const struct bench_selection *select, s
     while (n_kept > 1) {
         size_t sum = 0;
         for (size_t k = 0; k < n_kept; k++) {
-            sum += n_samples[k * n / n_kept];
+            sum += 2 * (size_t)b->spec.n_pairs[items->items[meant[k * n / n_kept]].kind];
         }
         if (sum <= limit) {
             break;
@@ -305,15 +309,33 @@ static int select_items(struct bench *b, const struct bench_selection *select, s
         n_kept--;
     }
     if (ok == 0) {
-        char **only = xcalloc(n_kept, sizeof *only);
+        memset(ret_chosen, 0, items->n_items * sizeof *ret_chosen);
         for (size_t k = 0; k < n_kept; k++) {
-            only[k] = xstrdup(ids[k * n / n_kept]);
+            ret_chosen[meant[k * n / n_kept]] = true;
         }
-        spec_set_only(&b->spec, only, n_kept);
     }
-    free(is_meant);
-    free(n_samples);
-    free(ids);
+    free(has_meaning);
+    free(meant);
+    return ok;
+}
+
+/* Narrow the spec to what is selected. */
+static int select_items(struct bench *b, const struct bench_selection *select, struct err *err)
+{
+    size_t n_items = b->items.n_items;
+    bool *is_chosen = xcalloc(n_items, sizeof *is_chosen);
+    int ok = bench_choose(b, select, is_chosen, err);
+    if (ok == 0) {
+        char **only = xcalloc(n_items, sizeof *only);
+        size_t n = 0;
+        for (size_t i = 0; i < n_items; i++) {
+            if (is_chosen[i]) {
+                only[n++] = xstrdup(b->items.items[i].id);
+            }
+        }
+        spec_set_only(&b->spec, only, n);
+    }
+    free(is_chosen);
     return ok;
 }
 

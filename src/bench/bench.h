@@ -48,7 +48,7 @@ struct bench {
 
 /* A part of a benchmark: what is chosen of its items. {0} chooses all. */
 struct bench_selection {
-    char **only; /* ids of items, scenes, categories, kinds; any of them */
+    char **only; /* ids of items, scenes, categories, kinds, splits; any of them */
     size_t n_only;
     long limit; /* whole items, at least one, evenly over the plan, of at most so many samples; 0:
                    no limit */
@@ -61,6 +61,10 @@ struct bench_selection {
 int bench_load(const char *spec_path, const char *data_dir, const struct bench_selection *select,
                struct bench *ret, struct err *err);
 void bench_release(struct bench *b);
+
+/* Which of b's items (of those its spec wants) a selection means: ret_chosen[b->items.n_items]. */
+int bench_choose(const struct bench *b, const struct bench_selection *select, bool *ret_chosen,
+                 struct err *err);
 
 /*
  * Copy what bench_load read into dir (made when missing), as a data folder with b's spec. Files

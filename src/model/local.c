@@ -1,27 +1,17 @@
 #include "model/local.h"
 
-#include <llama.h>
-#include <math.h>
-#include <mtmd-helper.h>
-#include <mtmd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/log.h"
+#include <mtmd-helper.h>
+
 #include "base/mem.h"
 #include "base/pool.h"
-#include "base/text.h"
 #include "model/chat.h"
-
-struct local_model {
-    struct llama_model *text;
-    struct llama_context *context;
-    mtmd_context *audio; /* NULL: text only */
-    struct chat_template *chat;
-    char description[128];
-};
+#include "model/direction.h"
+#include "model/local_parts.h"
 
 /* The first error line since it was cleared: the library's own reason for a failure. */
 static char first_error[300];
@@ -35,15 +25,20 @@ static void on_log(enum ggml_log_level level, const char *text, void *user)
     }
 }
 
-static int fail_with_log(struct err *err, const char *path, const char *what)
+void local_clear_error(void)
 {
-    return err_set(err, ERR_MODEL, "%s: %s%s%s", path, what, first_error[0] ? ": " : "",
+    first_error[0] = '\0';
+}
+
+int local_fail(struct err *err, const char *where, const char *what)
+{
+    return err_set(err, ERR_MODEL, "%s: %s%s%s", where, what, first_error[0] ? ": " : "",
                    first_error);
 }
 
 struct local_params local_default_params(void)
 {
-    return (struct local_params){.n_ctx = 4096, .n_gpu_layers = -1};
+    return (struct local_params){.n_ctx = 2048, .n_gpu_layers = -1, .strength = 1};
 }
 
 const char *local_library_version(void)
@@ -83,26 +78,17 @@ int local_check_file(const char *path, struct err *err)
     return 0;
 }
 
-static int choose_threads(const struct llama_model *model, int wanted)
-{
-    if (wanted > 0) {
-        return wanted;
-    }
-    return llama_model_n_params(model) < LOCAL_SMALL_MODEL ? 1 : pool_default_workers();
-}
-
-static int open_audio(struct local_model *m, const struct local_params *p, int n_threads,
-                      struct err *err)
+static int open_audio(struct local_model *m, const struct local_params *p, struct err *err)
 {
     struct mtmd_context_params mp = mtmd_context_params_default();
     mp.use_gpu = p->n_gpu_layers != 0;
     mp.print_timings = false;
-    mp.n_threads = n_threads;
+    mp.n_threads = m->n_threads;
     mp.warmup = false;
-    first_error[0] = '\0';
+    local_clear_error();
     m->audio = mtmd_init_from_file(p->mmproj_path, m->text, mp);
     if (!m->audio) {
-        return fail_with_log(err, p->mmproj_path, "is no projector for this model");
+        return local_fail(err, p->mmproj_path, "is no projector for this model");
     }
     if (!mtmd_support_audio(m->audio)) {
         return err_set(err, ERR_MODEL, "%s: has no audio encoder", p->mmproj_path);
@@ -124,36 +110,36 @@ int local_open(const struct local_params *p, struct local_model **ret, struct er
     int ok = -1;
     struct llama_model_params mp = llama_model_default_params();
     mp.n_gpu_layers = p->n_gpu_layers;
-    first_error[0] = '\0';
+    local_clear_error();
     m->text = llama_model_load_from_file(p->text_path, mp);
     if (!m->text) {
-        fail_with_log(err, p->text_path, "does not load");
+        local_fail(err, p->text_path, "does not load");
         goto out;
     }
-    if (!llama_model_has_decoder(m->text)) {
-        err_set(err, ERR_MODEL, "%s: is no model that generates text", p->text_path);
+    if (!llama_model_has_decoder(m->text) || llama_model_has_encoder(m->text)) {
+        err_set(err, ERR_MODEL, "%s: is no decoder-only model that generates text", p->text_path);
         goto out;
     }
+    m->vocab = llama_model_get_vocab(m->text);
     int n_ctx_train = llama_model_n_ctx_train(m->text);
-    struct llama_context_params cp = llama_context_default_params();
-    cp.n_ctx = (uint32_t)(p->n_ctx < n_ctx_train ? p->n_ctx : n_ctx_train);
-    int n_threads = choose_threads(m->text, p->n_threads);
-    cp.n_threads = n_threads;
-    cp.n_threads_batch = n_threads;
-    first_error[0] = '\0';
-    m->context = llama_init_from_model(m->text, cp);
-    if (!m->context) {
-        fail_with_log(err, p->text_path, "gives no context");
-        goto out;
-    }
-    if (p->mmproj_path && open_audio(m, p, n_threads, err) != 0) {
+    m->n_ctx = p->n_ctx < n_ctx_train ? p->n_ctx : n_ctx_train;
+    bool is_small = llama_model_n_params(m->text) < LOCAL_SMALL_MODEL;
+    m->n_threads = p->n_threads > 0 ? p->n_threads : is_small ? 1 : pool_default_workers();
+    m->n_parallel = p->n_parallel > 0 ? p->n_parallel : is_small ? 4 : 16;
+    m->on_gpu = p->n_gpu_layers != 0 && llama_supports_gpu_offload();
+    llama_model_desc(m->text, m->description, sizeof m->description);
+    if (p->direction_path &&
+        direction_load(p->direction_path, llama_model_n_embd(m->text), llama_model_n_layer(m->text),
+                       p->strength, &m->direction, err) != 0) {
         goto out;
     }
     if (chat_template_open(m->text, p->chat_template, &m->chat, err) != 0) {
         err_wrap(err, "%s", p->text_path);
         goto out;
     }
-    llama_model_desc(m->text, m->description, sizeof m->description);
+    if (batch_open(m, p, &m->batch, err) != 0 || (p->mmproj_path && open_audio(m, p, err) != 0)) {
+        goto out;
+    }
     *ret = m;
     m = NULL;
     ok = 0;
@@ -162,15 +148,29 @@ out:
     return ok;
 }
 
+static void rendered_release(struct rendered *r)
+{
+    free(r->system);
+    free(r->instruction);
+    free(r->text);
+    free(r->head.ids);
+    free(r->tail.ids);
+    *r = (struct rendered){0};
+}
+
 void local_free(struct local_model *m)
 {
     if (!m) {
         return;
     }
+    batch_free(m->batch);
+    for (size_t i = 0; i < MAX_RENDERED; i++) {
+        rendered_release(&m->rendered[i]);
+    }
     chat_template_free(m->chat);
     mtmd_free(m->audio);
-    llama_free(m->context);
     llama_model_free(m->text);
+    free(m->direction);
     free(m);
 }
 
@@ -179,27 +179,45 @@ const char *local_description(const struct local_model *m)
     return m->description;
 }
 
+struct local_facts local_facts(const struct local_model *m)
+{
+    return (struct local_facts){llama_model_n_params(m->text), m->n_threads, m->n_ctx,
+                                m->n_parallel, batch_is_plain(m->batch)};
+}
+
 int local_sample_rate(const struct local_model *m)
 {
     return m->audio ? mtmd_get_audio_sample_rate(m->audio) : 0;
 }
 
-/*
- * The prompt as text, and where in it libmtmd's marker stands for the audio. *ret_text is the
- * caller's.
- */
-static int make_text(const struct local_model *m, const struct local_prompt *p, char **ret_text,
-                     char **ret_marker, struct err *err)
+void media_release(struct media *m)
+{
+    for (size_t i = m->first; m->embd && i < m->end; i++) {
+        free(m->embd[i - m->first]);
+    }
+    free(m->embd);
+    mtmd_input_chunks_free(m->chunks);
+    *m = (struct media){0};
+}
+
+void asked_release(struct asked *a)
+{
+    free(a->head.ids);
+    free(a->tail.ids);
+    *a = (struct asked){0};
+}
+
+static int render(const struct local_model *m, const char *system, const char *instruction,
+                  bool audio_last, struct rendered *ret, struct err *err)
 {
     const char *marker = mtmd_default_marker();
-    const char *instruction = p->instruction ? p->instruction : "";
-    if (strstr(instruction, marker) || (p->system && strstr(p->system, marker))) {
+    if (strstr(instruction, marker) || (system && strstr(system, marker))) {
         return err_set(err, ERR_USAGE, "a prompt holds libmtmd's marker %s", marker);
     }
-    char *user = p->audio_last ? xasprintf("%s%s", instruction, marker)
-                               : xasprintf("%s%s", marker, instruction);
+    char *user = audio_last ? xasprintf("%s%s", instruction, marker)
+                            : xasprintf("%s%s", marker, instruction);
     char *text = NULL;
-    int ok = chat_template_apply(m->chat, p->system, user, &text, err);
+    int ok = chat_template_apply(m->chat, system, user, &text, err);
     free(user);
     if (ok != 0) {
         return -1;
@@ -209,152 +227,227 @@ static int make_text(const struct local_model *m, const struct local_prompt *p, 
         free(text);
         return err_set(err, ERR_FORMAT, "chat template: does not keep the audio's place");
     }
-    *ret_text = text;
-    *ret_marker = place;
+    *ret = (struct rendered){.system = system ? xstrdup(system) : NULL,
+                             .instruction = xstrdup(instruction),
+                             .audio_last = audio_last,
+                             .text = text,
+                             .marker = (size_t)(place - text)};
     return 0;
 }
 
-int local_check_prompt(const struct local_model *m, const struct local_prompt *p, struct err *err)
+/* The question's prompt as text; borrowed until the next call. */
+static struct rendered *find_rendered(struct local_model *m, const struct local_question *q,
+                                      struct err *err)
 {
-    char *text = NULL;
-    char *marker = NULL;
-    if (make_text(m, p, &text, &marker, err) != 0) {
-        return -1;
+    const char *system = q->system && q->system[0] ? q->system : NULL;
+    const char *instruction = q->instruction ? q->instruction : "";
+    for (size_t i = 0; i < m->n_rendered && i < MAX_RENDERED; i++) {
+        struct rendered *r = &m->rendered[i];
+        if (r->audio_last == q->audio_last && strcmp(r->instruction, instruction) == 0 &&
+            (system ? r->system && strcmp(r->system, system) == 0 : !r->system)) {
+            return r;
+        }
     }
-    free(text);
-    return 0;
+    struct rendered made;
+    if (render(m, system, instruction, q->audio_last, &made, err) != 0) {
+        return NULL;
+    }
+    struct rendered *place = &m->rendered[m->n_rendered++ % MAX_RENDERED];
+    rendered_release(place);
+    *place = made;
+    return place;
 }
 
-static int make_chunks(struct local_model *m, const struct local_prompt *p, mtmd_input_chunks **ret,
-                       struct err *err)
+int local_check_question(struct local_model *m, const struct local_question *q, struct err *err)
 {
-    char *text = NULL;
-    char *marker = NULL;
-    if (make_text(m, p, &text, &marker, err) != 0) {
-        return -1;
+    return find_rendered(m, q, err) ? 0 : -1;
+}
+
+static void add_tokens(struct tokens *t, const llama_token *ids, size_t n)
+{
+    if (n > 0) {
+        t->ids = xrealloc(t->ids, (t->n + n) * sizeof *t->ids);
+        memcpy(t->ids + t->n, ids, n * sizeof *ids);
+        t->n += n;
     }
-    const char *after = marker + strlen(mtmd_default_marker());
-    mtmd_bitmap *sound = mtmd_bitmap_init_from_audio(p->audio->n_frames, p->audio->pcm);
+}
+
+static const char *text_after(const struct rendered *r)
+{
+    return r->text + r->marker + strlen(mtmd_default_marker());
+}
+
+static struct tokens tokenise_text(const struct local_model *m, const char *text, size_t len)
+{
+    int32_t n = llama_tokenize(m->vocab, text, (int32_t)len, NULL, 0, true, true);
+    struct tokens t = {0};
+    if (n < 0) {
+        t.ids = xmalloc((size_t)-n * sizeof *t.ids);
+        n = llama_tokenize(m->vocab, text, (int32_t)len, t.ids, -n, true, true);
+        t.n = n > 0 ? (size_t)n : 0;
+    }
+    return t;
+}
+
+/* What is before the marker is shared by all texts, where it is a beginning of the whole's tokens.
+ */
+static int tokenise_question(const struct local_model *m, const char *question,
+                             const struct rendered *r, struct asked *ret, struct err *err)
+{
+    char *whole = xasprintf("%.*s%s%s", (int)r->marker, r->text, question, text_after(r));
+    struct tokens head = tokenise_text(m, r->text, r->marker);
+    struct tokens all = tokenise_text(m, whole, strlen(whole));
+    free(whole);
+    if (head.n >= all.n || memcmp(head.ids, all.ids, head.n * sizeof *head.ids) != 0) {
+        head.n = 0;
+    }
+    ret->head = head;
+    add_tokens(&ret->tail, all.ids + head.n, all.n - head.n);
+    free(all.ids);
+    return ret->tail.n > 0 ? 0 : err_set(err, ERR_MODEL, "the prompt has no token");
+}
+
+/* Chunks of the prompt around an audio, whose mel spectrogram is made; NULL where libmtmd fails. */
+static mtmd_input_chunks *make_chunks(const struct local_model *m, const struct rendered *r,
+                                      const struct audio *audio)
+{
+    const char *after = text_after(r);
+    mtmd_bitmap *sound = mtmd_bitmap_init_from_audio(audio->n_frames, audio->pcm);
     mtmd_input_chunks *chunks = mtmd_input_chunks_init();
-    struct mtmd_input_text before_text = {text, (size_t)(marker - text), false, true};
+    struct mtmd_input_text before_text = {r->text, r->marker, false, true};
     struct mtmd_input_text after_text = {after, strlen(after), false, true};
     struct mtmd_input_part parts[] = {{&before_text, NULL}, {NULL, sound}, {&after_text, NULL}};
     const struct mtmd_input_part *list[] = {&parts[0], &parts[1], &parts[2]};
-    int ok = 0;
-    first_error[0] = '\0';
-    if (mtmd_tokenize_from_parts(m->audio, chunks, list, 3, true) == 0) {
-        *ret = chunks;
+    local_clear_error();
+    if (mtmd_tokenize_from_parts(m->audio, chunks, list, 3, true) != 0) {
+        mtmd_input_chunks_free(chunks);
         chunks = NULL;
-    } else {
-        ok = fail_with_log(err, "libmtmd", "takes no such audio");
     }
-    mtmd_input_chunks_free(chunks);
     mtmd_bitmap_free(sound);
-    free(text);
-    return ok;
+    return chunks;
 }
 
-static int prefill_chunks(struct local_model *m, const mtmd_input_chunks *chunks,
-                          llama_pos *ret_n_past, struct err *err)
+static bool is_text(const mtmd_input_chunk *chunk)
 {
-    uint32_t n_ctx = llama_n_ctx(m->context);
-    size_t n_tokens = mtmd_helper_get_n_tokens(chunks);
-    if (n_tokens + 1 > n_ctx) {
-        return err_set(err, ERR_MODEL, "context: the prompt has %zu tokens, the context %u",
-                       n_tokens, n_ctx);
+    return mtmd_input_chunk_get_type(chunk) == MTMD_INPUT_CHUNK_TYPE_TEXT;
+}
+
+/* The first and the one after the last chunk that is no text; false: there is none. */
+static bool find_middle(const mtmd_input_chunks *chunks, size_t *ret_first, size_t *ret_end)
+{
+    size_t n = mtmd_input_chunks_size(chunks);
+    size_t first = 0, end = n;
+    while (first < n && is_text(mtmd_input_chunks_get(chunks, first))) {
+        first++;
     }
-    llama_memory_clear(llama_get_memory(m->context), true);
-    first_error[0] = '\0';
-    if (mtmd_helper_eval_chunks(m->audio, m->context, chunks, 0, 0,
-                                (int32_t)llama_n_batch(m->context), true, ret_n_past) != 0) {
-        return fail_with_log(err, "libmtmd", "cannot evaluate the prompt");
+    while (end > first && is_text(mtmd_input_chunks_get(chunks, end - 1))) {
+        end--;
     }
+    *ret_first = first;
+    *ret_end = end;
+    return first < end;
+}
+
+static void add_text_chunks(struct tokens *t, const mtmd_input_chunks *chunks, size_t from,
+                            size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        size_t n;
+        const llama_token *ids =
+            mtmd_input_chunk_get_tokens_text(mtmd_input_chunks_get(chunks, i), &n);
+        add_tokens(t, ids, n);
+    }
+}
+
+/* Encode the middle of chunks, which it takes over. */
+static int encode(const struct local_model *m, mtmd_input_chunks *chunks, struct media *ret,
+                  struct err *err)
+{
+    struct media media = {.chunks = chunks};
+    find_middle(chunks, &media.first, &media.end);
+    size_t width = (size_t)llama_model_n_embd_inp(m->text);
+    media.embd = xcalloc(media.end - media.first, sizeof *media.embd);
+    for (size_t i = media.first; i < media.end; i++) {
+        const mtmd_input_chunk *chunk = mtmd_input_chunks_get(chunks, i);
+        size_t n = mtmd_input_chunk_get_n_tokens(chunk);
+        media.n_tokens += n;
+        if (is_text(chunk)) {
+            continue;
+        }
+        local_clear_error();
+        if (mtmd_encode_chunk(m->audio, chunk) != 0) {
+            media_release(&media);
+            return local_fail(err, "libmtmd", "cannot encode this audio");
+        }
+        size_t size = n * width * sizeof(float);
+        media.embd[i - media.first] = xmalloc(size);
+        memcpy(media.embd[i - media.first], mtmd_get_output_embd(m->audio), size);
+    }
+    *ret = media;
     return 0;
 }
 
-static llama_token most_likely(const float *logits, int n)
+/*
+ * What stands before and after an audio does not depend on it: it is tokenised with the first audio
+ * that is asked about so, and later groups make a spectrogram for their first question only.
+ */
+static int tokenise_around(const struct local_model *m, struct rendered *r,
+                           const struct audio *audio, struct media *media, struct asked *ret,
+                           struct err *err)
 {
-    int best = 0;
-    for (int i = 1; i < n; i++) {
-        if (logits[i] > logits[best]) {
-            best = i;
+    if (!media->chunks || !r->has_tokens) {
+        size_t first, end;
+        mtmd_input_chunks *chunks = make_chunks(m, r, audio);
+        if (!chunks || !find_middle(chunks, &first, &end)) {
+            mtmd_input_chunks_free(chunks);
+            return local_fail(err, "libmtmd", "takes no such audio");
+        }
+        if (!r->has_tokens) {
+            add_text_chunks(&r->head, chunks, 0, first);
+            add_text_chunks(&r->tail, chunks, end, mtmd_input_chunks_size(chunks));
+            r->has_tokens = true;
+        }
+        if (media->chunks) {
+            mtmd_input_chunks_free(chunks);
+        } else if (encode(m, chunks, media, err) != 0) {
+            return -1;
         }
     }
-    return best;
+    add_tokens(&ret->head, r->head.ids, r->head.n);
+    add_tokens(&ret->tail, r->tail.ids, r->tail.n);
+    return ret->tail.n > 0 ? 0 : err_set(err, ERR_MODEL, "the chat template ends with the audio");
 }
 
-static void add_piece(struct buf *text, const struct llama_vocab *vocab, llama_token token)
+int local_tokenise(struct local_model *m, const struct local_question *q, const struct audio *audio,
+                   struct media *media, struct asked *ret, struct err *err)
+{
+    struct asked a = {.id = q->id,
+                      .max_tokens = q->max_tokens,
+                      .temperature = (float)q->temperature,
+                      .seed = q->seed};
+    struct rendered *r = find_rendered(m, q, err);
+    if (!r) {
+        return -1;
+    }
+    if ((audio ? tokenise_around(m, r, audio, media, &a, err)
+               : tokenise_question(m, q->text, r, &a, err)) != 0) {
+        asked_release(&a);
+        return -1;
+    }
+    *ret = a;
+    return 0;
+}
+
+void local_add_piece(const struct local_model *m, llama_token token, struct buf *text)
 {
     char piece[256];
-    int n = llama_token_to_piece(vocab, token, piece, sizeof piece, 0, false);
+    int n = llama_token_to_piece(m->vocab, token, piece, sizeof piece, 0, false);
     if (n >= 0) {
         buf_add(text, piece, (size_t)n);
         return;
     }
     char *longer = xmalloc((size_t)-n);
-    n = llama_token_to_piece(vocab, token, longer, -n, 0, false);
+    n = llama_token_to_piece(m->vocab, token, longer, -n, 0, false);
     buf_add(text, longer, n > 0 ? (size_t)n : 0);
     free(longer);
-}
-
-int local_answer(struct local_model *m, const struct local_prompt *p, int max_tokens,
-                 struct local_answer *ret, struct err *err)
-{
-    if (!p->audio || !m->audio) {
-        return err_set(err, ERR_USAGE, "this model hears nothing: it needs an mmproj file");
-    }
-    int ok = -1;
-    struct buf text = {0};
-    struct local_answer a = {.finish = LOCAL_FINISH_LENGTH};
-    mtmd_input_chunks *chunks = NULL;
-    llama_pos n_past = 0;
-    double started = clock_s();
-    if (make_chunks(m, p, &chunks, err) != 0 || prefill_chunks(m, chunks, &n_past, err) != 0) {
-        goto out;
-    }
-    double prefilled = clock_s();
-    a.n_prompt_tokens = n_past;
-    const struct llama_vocab *vocab = llama_model_get_vocab(m->text);
-    int n_vocab = llama_vocab_n_tokens(vocab);
-    for (; a.n_answer_tokens < max_tokens; n_past++) {
-        const float *logits = llama_get_logits_ith(m->context, -1);
-        llama_token token = most_likely(logits, n_vocab);
-        if (!isfinite(logits[token])) {
-            err_set(err, ERR_MODEL, "the model's logits are not finite");
-            goto out;
-        }
-        if (llama_vocab_is_eog(vocab, token)) {
-            a.finish = LOCAL_FINISH_STOP;
-            break;
-        }
-        add_piece(&text, vocab, token);
-        a.n_answer_tokens++;
-        if ((uint32_t)n_past + 1 > llama_n_ctx(m->context)) {
-            a.finish = LOCAL_FINISH_CONTEXT;
-            break;
-        }
-        if (a.n_answer_tokens == max_tokens) {
-            break;
-        }
-        first_error[0] = '\0';
-        if (llama_decode(m->context, llama_batch_get_one(&token, 1)) != 0) {
-            fail_with_log(err, "libllama", "cannot decode a token");
-            goto out;
-        }
-    }
-    a.prefill_s = prefilled - started;
-    a.decode_s = clock_s() - prefilled;
-    a.text = text_to_utf8(text.data ? text.data : "", text.len);
-    *ret = a;
-    ok = 0;
-out:
-    mtmd_input_chunks_free(chunks);
-    buf_release(&text);
-    return ok;
-}
-
-void local_answer_release(struct local_answer *a)
-{
-    free(a->text);
-    *a = (struct local_answer){0};
 }

@@ -1,6 +1,20 @@
 /*
  * local.h - GGUF models in this process, through libllama and libmtmd (llama.cpp v0.5.0).
  *
+ * Questions about one audio are a group: it is encoded once, and what their prompts share (the head
+ * before the audio, the audio) is evaluated once and copied. Questions are decoded together, each
+ * in a sequence of its own, and a finished one makes room for the next:
+ *
+ *     while (there is work)
+ *         while (local_has_room(m)) local_submit(m, next group)
+ *         local_step(m, take_answer, user)
+ *
+ * Exact: every sequence has a stream of its own in the KV cache, so that what else is in the batch
+ * moves a question's logits by rounding only (some 1e-6), and greedy answers are those of
+ * llama-mtmd-cli and llama-server. Fast: one cache for all, where prefixes are shared without a
+ * copy, but attention runs over everybody's cells (some 1e-3); one in LOCAL_CHECK_EVERY questions
+ * is answered a second time, alone, and the difference reported.
+ *
  * ggml ends the process on some bad files and out of memory: open and ask models in a child process
  * (run/worker.h).
  */
@@ -9,43 +23,53 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "audio/audio.h"
 #include "base/err.h"
 
 /*
  * Threads wait for each other at every tensor of a graph; in a smaller model that costs more than
- * it gives, and much more when the machine has other work.
+ * it gives, and much more when the machine has other work. Such a model is better run in several
+ * processes of one thread.
  */
 #define LOCAL_SMALL_MODEL 100000000
 
+#define LOCAL_MAX_PARALLEL 128
+#define LOCAL_CHECK_EVERY 50
+
 struct local_params {
-    const char *text_path;     /* GGUF of the language model */
-    const char *mmproj_path;   /* GGUF of the audio encoder; NULL: text only */
-    const char *chat_template; /* text of a Jinja template that replaces the model's; NULL */
-    int n_threads;             /* 0: one below LOCAL_SMALL_MODEL parameters, else all processors */
-    int n_ctx;                 /* tokens; at most the model's own */
-    int n_gpu_layers;          /* -1: all that fit */
+    const char *text_path;      /* GGUF of the language model */
+    const char *mmproj_path;    /* GGUF of the audio encoder; NULL: text only */
+    const char *chat_template;  /* text of a Jinja template that replaces the model's; NULL */
+    const char *direction_path; /* GGUF control vector for steered questions; NULL */
+    double strength;            /* factor of the direction */
+    int n_threads;              /* 0: one below LOCAL_SMALL_MODEL parameters, else all processors */
+    int n_ctx;                  /* tokens of one trial; at most the model's own */
+    int n_parallel;             /* questions decoded together, 1..LOCAL_MAX_PARALLEL; 0: 4 below
+                                   LOCAL_SMALL_MODEL parameters, where more gain nothing, else 16 */
+    int n_gpu_layers;           /* -1: all that fit */
+    bool is_fast;               /* see above */
+    bool is_plain;              /* evaluate every prompt as a whole: nothing shared but the audio's
+                                   encoding. Set by itself where a model's memory cannot be copied */
 };
 
 struct local_params local_default_params(void);
 
 struct local_model; /* opaque */
 
-/* One user turn. */
-struct local_prompt {
-    const char *system;        /* NULL: none */
-    const char *instruction;   /* "" or NULL: the audio alone */
-    const struct audio *audio; /* at local_sample_rate(); NULL: text only */
-    bool audio_last;           /* the instruction stands before the audio */
+/* How one user turn is asked; text is borrowed until the call returns. */
+struct local_question {
+    int64_t id;              /* comes back with the answer */
+    const char *system;      /* NULL: none */
+    const char *instruction; /* "" or NULL: none */
+    const char *text;        /* stands in the audio's place in a group without one */
+    bool audio_last;         /* the instruction stands before the audio */
+    bool is_steered;         /* under params.direction_path */
+    int max_tokens;
+    double temperature; /* 0: greedy */
+    uint32_t seed;      /* of the random choice */
 };
-
-/*
- * Fail where the chat template does not take this system text and instruction, so that a run fails
- * once and not at every trial.
- */
-int local_check_prompt(const struct local_model *m, const struct local_prompt *prompt,
-                       struct err *err);
 
 enum local_finish {
     LOCAL_FINISH_STOP,    /* the model ended its answer */
@@ -53,35 +77,92 @@ enum local_finish {
     LOCAL_FINISH_CONTEXT, /* the context was full: truncated */
 };
 
+/* What a second, exact answer in the fast mode said. */
+enum local_check { LOCAL_UNCHECKED, LOCAL_SAME, LOCAL_DIFFERS };
+
 struct local_answer {
-    char *text; /* well-formed UTF-8, special tokens not shown; owned */
+    const char *error; /* why there is no answer, or NULL; borrowed */
+    const char *text;  /* well-formed UTF-8, special tokens not shown; borrowed */
     enum local_finish finish;
     int n_prompt_tokens; /* positions, audio included */
     int n_answer_tokens;
-    double prefill_s;
-    double decode_s;
+    double prefill_s; /* encoding and evaluating what the group shares: a share of it */
+    double decode_s;  /* from its own tokens to its end, beside others */
+    double margin;    /* least lead of a chosen token's logit over the next; 0 where not greedy */
+    enum local_check check;
+    double check_margin; /* LOCAL_DIFFERS: lead of the exact logit where they part */
 };
 
 /* A regular file that begins as a GGUF file does: worth hashing and loading. */
 int local_check_file(const char *path, struct err *err);
 
-/* Load both files. *err holds the library's own reason. */
+/* Load the files. *err holds the library's own reason. */
 int local_open(const struct local_params *params, struct local_model **ret, struct err *err);
 void local_free(struct local_model *m);
 
 /* What the model says of itself: "llama 1M F16"; borrowed. */
 const char *local_description(const struct local_model *m);
 
-/* Hz that local_prompt.audio must have; 0 for a model without audio. */
+/* Parameters of the language model; what the threads, the memory's kind came out as. */
+struct local_facts {
+    uint64_t n_params;
+    int n_threads;
+    int n_ctx; /* of one trial */
+    int n_parallel;
+    bool is_plain; /* this model's memory cannot be copied, or params.is_plain */
+};
+struct local_facts local_facts(const struct local_model *m);
+
+/* Hz that a group's audio must have; 0 for a model without audio. */
 int local_sample_rate(const struct local_model *m);
 
 /*
- * Greedy answer of at most max_tokens tokens. A prompt that does not fit the context is an error
- * with "context" in its message.
+ * Fail where the chat template does not take this system text and instruction, so that a run fails
+ * once and not at every trial.
  */
-int local_answer(struct local_model *m, const struct local_prompt *prompt, int max_tokens,
-                 struct local_answer *ret, struct err *err);
-void local_answer_release(struct local_answer *a);
+int local_check_question(struct local_model *m, const struct local_question *q, struct err *err);
+
+/* Room for a group: none waits, and a sequence is free. */
+bool local_has_room(const struct local_model *m);
+
+/* Questions that have no answer yet. */
+size_t local_n_pending(const struct local_model *m);
+
+/*
+ * Take over a group of questions about one audio (NULL: text only). Steered and plain questions
+ * must not be mixed, nor be submitted while the other kind is pending. -1: none of them was taken.
+ */
+int local_submit(struct local_model *m, const struct audio *audio,
+                 const struct local_question *questions, size_t n, struct err *err);
+
+/*
+ * Admit what has room, decode one token of each pending question, and call done for each that
+ * ended. A prompt that does not fit the context ends with an error that begins with "context". -1:
+ * the model cannot go on.
+ */
+typedef void (*local_done_fn)(int64_t id, const struct local_answer *answer, void *user);
+int local_step(struct local_model *m, local_done_fn done, void *user, struct err *err);
+
+/*
+ * The residual stream after a layer (0..n_layers-1), as each decoding step computes it, row by row.
+ * Fast mode only (in the exact mode rows of a batch are computed in another order). Of the last
+ * layer only rows whose logits are wanted are computed.
+ */
+struct local_residual {
+    int layer;
+    size_t n_rows, n_embd;
+    float *data; /* [n_rows * n_embd] */
+    const struct local_row {
+        int64_t id;        /* the question's; -1: of a prefix that several share */
+        int32_t position;  /* in its sequence */
+        bool is_generated; /* a token of the answer, not of the prompt */
+        bool is_audio;
+    } * rows; /* [n_rows] */
+};
+
+/* Called for each layer; true: data was changed and is written back. NULL: no calls. */
+typedef bool (*local_residual_fn)(const struct local_residual *r, void *user);
+int local_on_residual(struct local_model *m, local_residual_fn fn, void *user, struct err *err);
 
 /* llama.cpp's version ("0.5.0") and the CPU features it was built for; borrowed. */
 const char *local_library_version(void);

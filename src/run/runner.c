@@ -1,5 +1,7 @@
 #include "run/runner.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,26 +10,41 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/text.h"
 #include "run/worker.h"
-#include "store/store.h"
 
-/* Tasks handed to the child ahead, so that it never waits for the disk. */
-#define MAX_IN_FLIGHT 4
+/* Trials handed over ahead of those that a model decodes, so that it never waits for the disk. */
+#define N_AHEAD (2 * WORKER_MAX_GROUP)
+#define MAX_IN_FLIGHT (LOCAL_MAX_PARALLEL + N_AHEAD)
+
+/* One of the model's processes and what it has. */
+struct lane {
+    struct worker worker;
+    struct worker_task in_flight[MAX_IN_FLIGHT];
+    size_t n_in_flight;
+    struct worker_task suspects[MAX_IN_FLIGHT]; /* were in flight when it died: asked alone */
+    size_t n_suspects;
+    bool is_alone; /* what is in flight is a suspect */
+};
 
 struct runner {
     const struct run_params *params;
-    struct dataset dataset;
-    struct prompt prompt;
+    const struct plan *plan;
+    const struct dataset *dataset;
     struct store *store;
     struct worker_params worker_params;
-    struct worker worker;
-    struct worker_task in_flight[MAX_IN_FLIGHT]; /* oldest first */
-    size_t n_in_flight;
-    struct store_counts counts;
-    int64_t n_new;
+    struct worker_model model;
+    struct lane *lanes; /* [n_lanes] */
+    int n_lanes;
+    struct store_trial next; /* pending, and of the plan; id -1: none is left */
+    struct worker_task next_task;
+    int64_t call_id;
+    int64_t n_trials, n_answers, n_errors; /* of the plan */
+    int64_t n_new, n_refusals;
     int n_deaths; /* in a row; -1 once the model has answered */
-    char first_error[256];
+    char first_error[512];
+    size_t last_sample; /* found */
     struct progress progress;
 };
 
@@ -35,6 +52,12 @@ static const char *const finish_names[] = {
     [LOCAL_FINISH_STOP] = "stop",
     [LOCAL_FINISH_LENGTH] = "length",
     [LOCAL_FINISH_CONTEXT] = "context",
+};
+
+static const char *const probe_names[] = {
+    [PROMPT_ANSWER] = "",
+    [PROMPT_TRANSCRIBE] = "transcribe",
+    [PROMPT_SCENE] = "scene",
 };
 
 /* Set key, or fail where the run file has another value. */
@@ -55,105 +78,250 @@ static int put_identity(struct runner *r, const char *key, const char *value, st
     return ok;
 }
 
-static int put_model_identity(struct runner *r, const char *key, const char *path, struct err *err)
+static int put_file_identity(struct runner *r, const char *key, const char *path, struct err *err)
 {
     char hex[SHA256_HEX_SIZE] = "none";
-    if (path && (local_check_file(path, err) != 0 || fs_sha256(path, hex, err) != 0)) {
+    if (path && fs_sha256(path, hex, err) != 0) {
         return -1;
     }
     return put_identity(r, key, hex, err);
 }
 
-static int put_facts(struct runner *r, struct err *err)
+static int put_number_identity(struct runner *r, const char *key, double value, struct err *err)
 {
-    const struct local_params *m = &r->params->model;
-    struct utsname host;
-    uname(&host);
-    char *metadata = fs_join(r->params->bench_dir, "metadata.jsonl");
-    char *n_ctx = xasprintf("%d", m->n_ctx);
-    char *n_threads = xasprintf("%d", m->n_threads);
-    char *machine = xasprintf("%s %s, %s", host.sysname, host.machine, local_cpu_features());
-    char template_hex[SHA256_HEX_SIZE] = "the model's own";
-    if (m->chat_template) {
-        sha256_hex(m->chat_template, strlen(m->chat_template), template_hex);
-    }
-    int ok = -1;
-    char metadata_hex[SHA256_HEX_SIZE];
-    if (fs_sha256(metadata, metadata_hex, err) == 0 &&
-        put_identity(r, "benchmark.metadata.sha256", metadata_hex, err) == 0 &&
-        put_identity(r, "benchmark.data.sha256", r->dataset.bench.data_sha256, err) == 0 &&
-        put_model_identity(r, "model.text.sha256", m->text_path, err) == 0 &&
-        put_model_identity(r, "model.mmproj.sha256", m->mmproj_path, err) == 0 &&
-        put_identity(r, "model.template.sha256", template_hex, err) == 0 &&
-        put_identity(r, "model.n_ctx", n_ctx, err) == 0 &&
-        put_identity(r, "prompt.sha256", r->prompt.sha256, err) == 0 &&
-        put_identity(r, "llama.cpp.version", local_library_version(), err) == 0 &&
-        store_put_info(r->store, "benchmark.name", r->dataset.bench.spec.name, err) == 0 &&
-        store_put_info(r->store, "model.text.file", fs_basename(m->text_path), err) == 0 &&
-        store_put_info(r->store, "model.n_threads", n_threads, err) == 0 &&
-        store_put_info(r->store, "machine", machine, err) == 0) {
-        ok = 0;
-    }
-    free(machine);
-    free(n_threads);
-    free(n_ctx);
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", value);
+    return put_identity(r, key, text, err);
+}
+
+static int put_benchmark(struct runner *r, struct err *err)
+{
+    const struct bench *b = &r->dataset->bench;
+    char *metadata = fs_join(r->dataset->dir, "metadata.jsonl");
+    int ok = put_file_identity(r, "benchmark.metadata.sha256", metadata, err) == 0 &&
+                     put_identity(r, "benchmark.data.sha256", b->data_sha256, err) == 0 &&
+                     store_put_info(r->store, "benchmark.name", b->spec.name, err) == 0
+                 ? 0
+                 : -1;
     free(metadata);
     return ok;
 }
 
-static int put_plan(struct runner *r, struct err *err)
+static int put_model(struct runner *r, struct err *err)
 {
-    const struct bench *b = &r->dataset.bench;
-    for (size_t i = 0; i < b->n_samples; i++) {
-        const struct sample *s = &b->samples[i];
-        const struct item *t = s->item;
-        struct store_sample row = {
-            .id = s->id,
-            .kind = item_kind_names[t->kind],
-            .scenario = t->kind == ITEM_CONTRAST ? t->twin : t->id,
-            .category = t->category,
-            .text = t->text,
-            .alone = item_alone_names[t->alone],
-            .gender = voice_gender_name(s->voice->gender),
-            .emotion = s->emotion->id,
-            .rate = s->rate->id,
-            .voice = s->voice->id,
-            .engine = s->voice->engine,
-            .scene = scene_id(s->scene),
-            .snr_db = s->snr_db,
-        };
-        if (store_put_sample(r->store, &row, err) != 0) {
+    const struct local_params *m = &r->params->model;
+    char template_hex[SHA256_HEX_SIZE] = "the model's own";
+    if (m->chat_template) {
+        sha256_hex(m->chat_template, strlen(m->chat_template), template_hex);
+    }
+    if (local_check_file(m->text_path, err) != 0 ||
+        (m->mmproj_path && local_check_file(m->mmproj_path, err) != 0) ||
+        put_file_identity(r, "model.text.sha256", m->text_path, err) != 0 ||
+        put_file_identity(r, "model.mmproj.sha256", m->mmproj_path, err) != 0 ||
+        put_identity(r, "model.template.sha256", template_hex, err) != 0 ||
+        put_identity(r, "model.mode", m->is_fast ? "fast" : "exact", err) != 0 ||
+        put_number_identity(r, "model.n_ctx", m->n_ctx, err) != 0 ||
+        put_number_identity(r, "sampling.temperature", r->params->temperature, err) != 0 ||
+        put_number_identity(r, "sampling.seed", (double)r->params->seed, err) != 0 ||
+        put_identity(r, "llama.cpp.version", local_library_version(), err) != 0 ||
+        store_put_info(r->store, "model.text.file", fs_basename(m->text_path), err) != 0 ||
+        store_put_info(r->store, "model.mmproj.file",
+                       m->mmproj_path ? fs_basename(m->mmproj_path) : "none", err) != 0) {
+        return -1;
+    }
+    if (!plan_needs_direction(r->plan)) {
+        return 0;
+    }
+    return put_file_identity(r, "direction.sha256", m->direction_path, err) == 0 &&
+                   put_number_identity(r, "direction.strength", m->strength, err) == 0
+               ? 0
+               : -1;
+}
+
+static int put_strategies(struct runner *r, struct err *err)
+{
+    for (size_t i = 0; i < r->plan->n_prompts; i++) {
+        const struct prompt *p = &r->plan->prompts[i];
+        struct store_strategy s = {p->name, probe_names[p->probe], p->sha256, p->yaml};
+        if (store_put_strategy(r->store, &s, err) != 0) {
             return -1;
-        }
-        for (int c = 0; condition_names[c]; c++) {
-            if ((r->params->conditions & (1u << c)) != 0 &&
-                store_put_trial(r->store, s->id, condition_names[c], r->prompt.name, err) != 0) {
-                return -1;
-            }
         }
     }
     return 0;
 }
 
-/* Start the model's process unless it runs. */
-static int ensure_worker(struct runner *r, struct err *err)
+static int put_scenes(struct runner *r, struct err *err)
 {
-    if (r->worker.pid != 0) {
-        return 0;
+    const struct scene_set *set = &r->dataset->bench.scenes;
+    for (size_t i = 0; i < set->n_scenes; i++) {
+        const struct scene *s = scene_at(set, i);
+        size_t n;
+        const char *const *names = scene_names(s, &n);
+        struct buf lines = {0};
+        for (size_t k = 0; k < n; k++) {
+            buf_addf(&lines, "%s%s", k > 0 ? "\n" : "", names[k]);
+        }
+        int ok = store_put_scene(r->store, scene_id(s), scene_category(s), scene_words(s),
+                                 lines.data ? lines.data : "", err);
+        buf_release(&lines);
+        if (ok != 0) {
+            return -1;
+        }
     }
-    worker_stop(&r->worker);
-    char *description = NULL;
-    if (worker_start(&r->worker, &r->worker_params, &description, err) != 0) {
+    return 0;
+}
+
+static int put_sample(struct runner *r, const struct sample *s, struct err *err)
+{
+    const struct item *t = s->item;
+    struct store_sample row = {
+        .id = s->id,
+        .kind = item_kind_names[t->kind],
+        .scenario = t->kind == ITEM_CONTRAST ? t->twin : t->id,
+        .category = t->category,
+        .text = t->text,
+        .alone = item_alone_names[t->alone],
+        .gender = voice_gender_name(s->voice->gender),
+        .emotion = s->emotion->id,
+        .rate = s->rate->id,
+        .voice = s->voice->id,
+        .engine = s->voice->engine,
+        .scene = scene_id(s->scene),
+        .snr_db = s->snr_db,
+        .split = item_split_names[t->split],
+    };
+    return store_put_sample(r->store, &row, err);
+}
+
+static int put_trial(const struct sample *s, enum condition c, size_t prompt, int repeat,
+                     void *user, struct err *err)
+{
+    struct runner *r = user;
+    const struct scene *scene = render_scene_of(s, c);
+    return store_put_trial(r->store, s->id, condition_names[c], r->plan->prompts[prompt].name,
+                           repeat, scene ? scene_id(scene) : NULL, err);
+}
+
+static int put_plan(struct runner *r, struct err *err)
+{
+    const struct bench *b = &r->dataset->bench;
+    if (put_strategies(r, err) != 0 || put_scenes(r, err) != 0) {
         return -1;
     }
-    int ok = store_put_info(r->store, "model.description", description, err);
-    free(description);
+    for (size_t i = 0; i < b->n_samples; i++) {
+        if (plan_has_sample(r->plan, &b->samples[i]) && put_sample(r, &b->samples[i], err) != 0) {
+            return -1;
+        }
+    }
+    return plan_each(r->plan, put_trial, r, err);
+}
+
+/* The stored trial as a task; false: it is of another plan. */
+static bool find_task(struct runner *r, const struct store_trial *t, struct worker_task *ret)
+{
+    struct plan_trial found;
+    if (!plan_find(r->plan, t->sample_id, t->condition, t->strategy, t->repeat, &r->last_sample,
+                   &found)) {
+        return false;
+    }
+    *ret = (struct worker_task){t->id, (uint32_t)found.sample, (uint16_t)found.condition,
+                                (uint16_t)found.prompt, found.repeat};
+    return true;
+}
+
+struct counting {
+    struct runner *runner;
+    int64_t *failed; /* [n_failed] trials with an error row, owned */
+    size_t n_failed, n_room;
+};
+
+static int count_trial(const struct store_trial *t, void *user, struct err *err)
+{
+    (void)err;
+    struct counting *c = user;
+    struct worker_task task;
+    if (!find_task(c->runner, t, &task)) {
+        return 0;
+    }
+    c->runner->n_trials++;
+    c->runner->n_answers += t->state == STORE_ANSWERED;
+    if (t->state == STORE_FAILED) {
+        c->runner->n_errors++;
+        if (c->n_failed == c->n_room) {
+            c->n_room = c->n_room ? 2 * c->n_room : 64;
+            c->failed = xrealloc(c->failed, c->n_room * sizeof *c->failed);
+        }
+        c->failed[c->n_failed++] = t->id;
+    }
+    return 0;
+}
+
+/* Count the plan's trials; those that failed are pending again where that is asked for. */
+static int count_trials(struct runner *r, struct err *err)
+{
+    struct counting c = {.runner = r};
+    int ok = store_each_trial(r->store, count_trial, &c, err);
+    for (size_t i = 0; ok == 0 && r->params->retry_errors && i < c.n_failed; i++) {
+        ok = store_delete_error(r->store, c.failed[i], err);
+        r->n_errors--;
+    }
+    free(c.failed);
     return ok;
+}
+
+/* Find the next pending trial of the plan after r->next. */
+static int advance(struct runner *r, struct err *err)
+{
+    do {
+        if (store_next_pending(r->store, r->next.id, &r->next, err) != 0) {
+            return -1;
+        }
+    } while (r->next.id >= 0 && !find_task(r, &r->next, &r->next_task));
+    return 0;
 }
 
 static int64_t n_stored(const struct runner *r)
 {
-    return r->counts.n_answers + r->counts.n_errors;
+    return r->n_answers + r->n_errors;
+}
+
+static int start_lane(struct runner *r, struct lane *l, struct err *err)
+{
+    worker_stop(&l->worker);
+    return worker_start(&l->worker, &r->worker_params, &r->model, err);
+}
+
+/* A small model runs once a processor; its own threads would wait for each other. */
+static int choose_lanes(const struct runner *r)
+{
+    int n = r->params->n_workers;
+    if (n == 0) {
+        bool is_small = r->model.facts.n_params < LOCAL_SMALL_MODEL;
+        n = is_small && r->model.facts.n_threads == 1 ? pool_default_workers() : 1;
+    }
+    int64_t n_pending = r->n_trials - n_stored(r);
+    return n > RUN_MAX_WORKERS ? RUN_MAX_WORKERS : (int64_t)n > n_pending ? (int)n_pending : n;
+}
+
+static int put_facts(struct runner *r, struct err *err)
+{
+    struct utsname host;
+    uname(&host);
+    char *machine = xasprintf("%s %s, %d processes of %d threads, %d trials at once; %s",
+                              host.sysname, host.machine, r->n_lanes, r->model.facts.n_threads,
+                              r->model.facts.n_parallel, local_cpu_features());
+    char *n_params = xasprintf("%llu", (unsigned long long)r->model.facts.n_params);
+    int ok =
+        store_put_info(r->store, "model.description", r->model.description, err) == 0 &&
+                store_put_info(r->store, "model.n_params", n_params, err) == 0 &&
+                store_put_info(r->store, "model.prefixes",
+                               r->model.facts.is_plain ? "evaluated anew" : "shared", err) == 0 &&
+                store_begin_call(r->store, machine, &r->call_id, err) == 0
+            ? 0
+            : -1;
+    free(n_params);
+    free(machine);
+    return ok;
 }
 
 /*
@@ -162,187 +330,312 @@ static int64_t n_stored(const struct runner *r)
  */
 static int prepare(struct runner *r, struct err *err)
 {
-    int64_t n_retried = 0;
-    if (store_begin(r->store, err) != 0 || put_facts(r, err) != 0 || put_plan(r, err) != 0 ||
-        (r->params->retry_errors && store_delete_errors(r->store, &n_retried, err) != 0) ||
-        store_count(r->store, &r->counts, err) != 0) {
+    if (store_begin(r->store, err) != 0 || put_benchmark(r, err) != 0 || put_model(r, err) != 0 ||
+        put_plan(r, err) != 0 || count_trials(r, err) != 0) {
         return -1;
     }
-    if (n_stored(r) < r->counts.n_trials && ensure_worker(r, err) != 0) {
-        return -1;
+    if (n_stored(r) < r->n_trials) {
+        r->lanes = xcalloc(RUN_MAX_WORKERS, sizeof *r->lanes);
+        if (start_lane(r, &r->lanes[0], err) != 0) {
+            return -1;
+        }
+        r->n_lanes = choose_lanes(r);
+        if (put_facts(r, err) != 0) {
+            return -1;
+        }
     }
     return store_commit(r->store, err);
 }
 
-static int store_reply(struct runner *r, const struct worker_reply *reply, struct err *err)
+static void show_progress(struct runner *r)
 {
-    struct store_response row = {
-        .is_error = reply->is_error,
-        .text = reply->answer.text,
-        .finish = reply->is_error ? NULL : finish_names[reply->answer.finish],
-        .n_prompt_tokens = reply->answer.n_prompt_tokens,
-        .n_answer_tokens = reply->answer.n_answer_tokens,
-        .prefill_s = reply->answer.prefill_s,
-        .decode_s = reply->answer.decode_s,
-    };
-    if (store_put_response(r->store, reply->trial_id, &row, err) != 0) {
-        return -1;
+    char note[80] = "";
+    int n = 0;
+    if (r->params->is_refusal) {
+        n = snprintf(note, sizeof note, "%lld refusals", (long long)r->n_refusals);
     }
-    r->n_new++;
-    if (reply->is_error && r->first_error[0] == '\0') {
-        snprintf(r->first_error, sizeof r->first_error, "%s", reply->answer.text);
+    snprintf(note + n, sizeof note - (size_t)n, "%s%lld errors", n > 0 ? ", " : "",
+             (long long)r->n_errors);
+    progress_update(&r->progress, (long)n_stored(r), note);
+}
+
+/* The task's prompt wants an answer: is it a refusal? */
+static bool is_refusal(const struct runner *r, const struct worker_task *t, const char *answer)
+{
+    const struct run_params *p = r->params;
+    return p->is_refusal && r->plan->prompts[t->prompt].probe == PROMPT_ANSWER &&
+           p->is_refusal(r->dataset->bench.samples[t->sample].item->text, answer, p->user);
+}
+
+static int store_answer(struct runner *r, const struct worker_task *t, const struct local_answer *a,
+                        const char *text, struct err *err)
+{
+    size_t answer_at =
+        prompt_answer_start(&r->plan->prompts[t->prompt], text, a->finish != LOCAL_FINISH_STOP);
+    int differs = a->check == LOCAL_DIFFERS;
+    struct store_response row = {
+        .text = text,
+        .finish = finish_names[a->finish],
+        .n_prompt_tokens = a->n_prompt_tokens,
+        .n_answer_tokens = a->n_answer_tokens,
+        .prefill_s = a->prefill_s,
+        .decode_s = a->decode_s,
+        .answer_at = answer_at,
+        .margin = r->params->temperature > 0 ? NULL : &a->margin,
+        .checked = a->check == LOCAL_UNCHECKED ? NULL : &differs,
+        .check_margin = differs ? &a->check_margin : NULL,
+    };
+    r->n_deaths = -1;
+    r->n_answers++;
+    r->n_refusals += is_refusal(r, t, text + answer_at);
+    return store_put_response(r->store, t->trial_id, &row, err);
+}
+
+static int store_error(struct runner *r, const struct worker_task *t, const char *message,
+                       struct err *err)
+{
+    if (r->first_error[0] == '\0') {
+        snprintf(r->first_error, sizeof r->first_error, "%s", message);
         text_make_printable(r->first_error);
     }
-    r->n_deaths = reply->is_error ? r->n_deaths : -1;
-    r->counts.n_answers += !reply->is_error;
-    r->counts.n_errors += reply->is_error;
-    char note[48] = "";
-    if (r->counts.n_errors > 0) {
-        snprintf(note, sizeof note, "%lld errors", (long long)r->counts.n_errors);
+    r->n_errors++;
+    struct store_response row = {.is_error = true, .text = message};
+    return store_put_response(r->store, t->trial_id, &row, err);
+}
+
+/* Store a reply of the lane's; what was in flight may come back in any order. */
+static int take_reply(struct runner *r, struct lane *l, const struct worker_reply *reply,
+                      struct err *err)
+{
+    size_t i = 0;
+    while (i < l->n_in_flight && l->in_flight[i].trial_id != reply->trial_id) {
+        i++;
     }
-    progress_update(&r->progress, (long)n_stored(r), note);
-    return 0;
+    if (i == l->n_in_flight) {
+        return err_set(err, ERR_MODEL, "the model's process answers what was not asked");
+    }
+    struct worker_task task = l->in_flight[i];
+    l->in_flight[i] = l->in_flight[--l->n_in_flight];
+    r->n_new++;
+    return reply->is_error ? store_error(r, &task, reply->text, err)
+                           : store_answer(r, &task, &reply->answer, reply->text, err);
 }
 
 /*
- * The child died with tasks in flight. Each is tried again alone; the one that kills the child
- * alone gets an error row.
+ * The lane's process died. What it had is asked again, alone; what kills it alone gets an error
+ * row.
  */
-static int retry_alone(struct runner *r, struct err *err)
+static int take_death(struct runner *r, struct lane *l, const struct err *death, struct err *err)
 {
-    struct worker_task tasks[MAX_IN_FLIGHT];
-    size_t n = r->n_in_flight;
-    memcpy(tasks, r->in_flight, sizeof tasks);
-    r->n_in_flight = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (ensure_worker(r, err) != 0) {
-            return -1;
-        }
-        struct err death = {0};
-        struct worker_reply reply = {0};
-        worker_send(&r->worker, &tasks[i]);
-        if (worker_receive(&r->worker, &reply, &death) != 0) {
-            if (death.code == ERR_CANCELLED) {
-                *err = death;
-                return -1;
-            }
-            if (r->n_deaths >= 0 && ++r->n_deaths == RUN_MAX_DEATHS) {
-                return err_set(err, ERR_MODEL, "%d trials in a row, and no answer: %s",
-                               RUN_MAX_DEATHS, death.msg);
-            }
-            reply = (struct worker_reply){.trial_id = tasks[i].trial_id, .is_error = true};
-            reply.answer.text = xstrdup(death.msg);
-        }
-        int ok = store_reply(r, &reply, err);
-        local_answer_release(&reply.answer);
-        if (ok != 0) {
+    worker_stop(&l->worker);
+    if (!l->is_alone) {
+        memcpy(l->suspects, l->in_flight, l->n_in_flight * sizeof *l->suspects);
+        l->n_suspects = l->n_in_flight;
+        l->n_in_flight = 0;
+        return 0;
+    }
+    if (r->n_deaths >= 0 && ++r->n_deaths == RUN_MAX_DEATHS) {
+        return err_set(err, ERR_MODEL, "%d trials in a row, and no answer: %s", RUN_MAX_DEATHS,
+                       death->msg);
+    }
+    l->n_in_flight = 0;
+    r->n_new++;
+    return store_error(r, &l->in_flight[0], death->msg, err);
+}
+
+/* The next group of trials that share an audio. */
+static int take_group(struct runner *r, struct worker_task *ret_tasks, size_t *ret_n,
+                      struct err *err)
+{
+    size_t n = 0;
+    struct worker_task first = r->next_task;
+    while (r->next.id >= 0 && n < WORKER_MAX_GROUP && r->next_task.sample == first.sample &&
+           r->next_task.condition == first.condition &&
+           plan_is_steered(r->plan, r->next_task.prompt) ==
+               plan_is_steered(r->plan, first.prompt)) {
+        ret_tasks[n++] = r->next_task;
+        if (advance(r, err) != 0) {
             return -1;
         }
     }
+    *ret_n = n;
     return 0;
 }
 
-/* Send tasks until the child has enough; *last_id goes on. */
-static int fill(struct runner *r, int64_t *last_id, struct err *err)
+/* Give the lane one group, if it has room and there is one; *ret_given says so. */
+static int feed(struct runner *r, struct lane *l, bool *ret_given, struct err *err)
 {
-    while (r->n_in_flight < MAX_IN_FLIGHT) {
-        struct store_trial t;
-        if (store_next_pending(r->store, *last_id, &t, err) != 0) {
-            return -1;
-        }
-        if (t.id < 0) {
+    struct worker_task tasks[WORKER_MAX_GROUP];
+    size_t n = 0;
+    size_t wanted = (size_t)r->model.facts.n_parallel + WORKER_MAX_GROUP / 2;
+    *ret_given = false;
+    if (l->n_suspects > 0) {
+        if (l->n_in_flight > 0) {
             return 0;
         }
-        *last_id = t.id;
-        long sample = bench_find(&r->dataset.bench, t.sample_id, (size_t)t.id);
-        int condition = 0;
-        while (condition_names[condition] && strcmp(condition_names[condition], t.condition) != 0) {
-            condition++;
+        tasks[0] = l->suspects[--l->n_suspects];
+        n = 1;
+        l->is_alone = true;
+    } else if (r->next.id < 0 || l->n_in_flight >= wanted || (l->is_alone && l->n_in_flight > 0)) {
+        return 0;
+    } else {
+        l->is_alone = false;
+        if (take_group(r, tasks, &n, err) != 0) {
+            return -1;
         }
-        if (sample < 0 || !condition_names[condition]) {
-            return err_set(err, ERR_FORMAT, "%s: trial %lld is not of this benchmark",
-                           r->params->db_path, (long long)t.id);
-        }
-        struct worker_task task = {t.id, (uint32_t)sample, (uint32_t)condition};
-        r->in_flight[r->n_in_flight++] = task;
-        worker_send(&r->worker, &task); /* a dead child shows at the next receive */
     }
+    if (!l->worker.params && start_lane(r, l, err) != 0) {
+        return -1;
+    }
+    worker_send(&l->worker, tasks, n);
+    memcpy(l->in_flight + l->n_in_flight, tasks, n * sizeof *tasks);
+    l->n_in_flight += n;
+    *ret_given = true;
     return 0;
+}
+
+static int feed_all(struct runner *r, struct err *err)
+{
+    bool any;
+    do { /* one group each in turn, so that the last ones are shared out evenly */
+        any = false;
+        for (int i = 0; i < r->n_lanes; i++) {
+            bool given;
+            if (feed(r, &r->lanes[i], &given, err) != 0) {
+                return -1;
+            }
+            any = any || given;
+        }
+    } while (any);
+    return 0;
+}
+
+/* Store all replies that are there, as one transaction. */
+static int receive_all(struct runner *r, struct pollfd *polls, struct err *err)
+{
+    bool is_open = false;
+    int ok = 0;
+    for (int i = 0; i < r->n_lanes && ok == 0; i++) {
+        struct lane *l = &r->lanes[i];
+        struct pollfd *ready = &polls[i];
+        while (ok == 0 && l->n_in_flight > 0 &&
+               (ready->revents != 0 || worker_is_late(&l->worker))) {
+            struct worker_reply reply;
+            struct err death = {0};
+            if (!is_open && store_begin(r->store, err) != 0) {
+                return -1;
+            }
+            is_open = true;
+            if (worker_receive(&l->worker, &reply, &death) != 0) {
+                ok = take_death(r, l, &death, err);
+                break;
+            }
+            ok = take_reply(r, l, &reply, err);
+            free(reply.text);
+            ready->revents = 0;
+            poll(ready, 1, 0);
+        }
+    }
+    return ok == 0 && is_open ? store_commit(r->store, err) : ok;
+}
+
+static size_t count_in_flight(const struct runner *r)
+{
+    size_t n = 0;
+    for (int i = 0; i < r->n_lanes; i++) {
+        n += r->lanes[i].n_in_flight;
+    }
+    return n;
 }
 
 static int answer_all(struct runner *r, struct err *err)
 {
-    int64_t last_id = -1;
+    struct pollfd polls[RUN_MAX_WORKERS];
+    bool is_draining = false;
     for (;;) {
-        if (cancel_requested()) {
-            return err_set(err, ERR_CANCELLED,
-                           "stopped by a signal; the same command goes on from here");
+        if (cancel_requested() && !is_draining) {
+            is_draining = true;
+            log_info("stopping: %zu trials in flight; a second signal stops at once",
+                     count_in_flight(r));
         }
-        if (ensure_worker(r, err) != 0 || fill(r, &last_id, err) != 0) {
+        if (!is_draining && feed_all(r, err) != 0) {
             return -1;
         }
-        if (r->n_in_flight == 0) {
-            return 0;
+        if (count_in_flight(r) == 0) {
+            return is_draining ? err_set(err, ERR_CANCELLED,
+                                         "stopped by a signal; the same command goes on from here")
+                               : 0;
         }
-        struct err death = {0};
-        struct worker_reply reply;
-        if (worker_receive(&r->worker, &reply, &death) != 0) {
-            if (death.code == ERR_CANCELLED) {
-                *err = death;
-                return -1;
-            }
-            if (retry_alone(r, err) != 0) {
-                return -1;
-            }
+        for (int i = 0; i < r->n_lanes; i++) {
+            const struct lane *l = &r->lanes[i];
+            polls[i] = (struct pollfd){.fd = l->n_in_flight > 0 ? l->worker.from_child : -1,
+                                       .events = POLLIN};
+        }
+        if (poll(polls, (nfds_t)r->n_lanes, 500) < 0) {
+            memset(polls, 0, sizeof polls); /* a signal: see above */
             continue;
         }
-        int ok = store_reply(r, &reply, err);
-        local_answer_release(&reply.answer);
-        if (ok != 0) {
+        if (receive_all(r, polls, err) != 0) {
             return -1;
         }
-        r->n_in_flight--;
-        memmove(r->in_flight, r->in_flight + 1, r->n_in_flight * sizeof *r->in_flight);
+        show_progress(r);
     }
 }
 
 static int run_pending(struct runner *r, struct err *err)
 {
-    if (n_stored(r) == r->counts.n_trials) {
+    r->next.id = -1;
+    if (n_stored(r) == r->n_trials) {
         return 0;
     }
-    progress_start(&r->progress, "run", (long)r->counts.n_trials, (long)n_stored(r));
-    int ok = answer_all(r, err);
+    progress_start(&r->progress, "run", (long)r->n_trials, (long)n_stored(r));
+    int ok = advance(r, err) == 0 ? answer_all(r, err) : -1;
     progress_end(&r->progress, NULL);
+    if (ok != 0 && err->code != ERR_CANCELLED) {
+        return -1;
+    }
+    struct err late = {0};
+    if (store_end_call(r->store, r->call_id, r->n_new, &late) != 0) {
+        *err = late;
+        return -1;
+    }
     return ok;
+}
+
+static void fill_summary(const struct runner *r, double seconds, struct run_summary *ret)
+{
+    *ret = (struct run_summary){
+        .n_trials = r->n_trials,
+        .n_answers = r->n_answers,
+        .n_errors = r->n_errors,
+        .n_new = r->n_new,
+        .n_refusals = r->n_refusals,
+        .seconds = seconds,
+    };
+    memcpy(ret->first_error, r->first_error, sizeof ret->first_error);
+    struct err ignored = {0};
+    store_count_checks(r->store, &ret->checks, &ignored);
 }
 
 int run_model(const struct run_params *p, struct run_summary *ret, struct err *err)
 {
     double started = clock_s();
-    struct runner r = {.params = p};
+    struct runner r = {.params = p, .plan = p->plan, .dataset = p->dataset};
     int ok = -1;
-    if (dataset_open(p->bench_dir, &r.dataset, err) == 0 &&
-        prompt_load(p->prompt_path, &r.prompt, err) == 0 &&
-        store_open(p->db_path, STORE_CREATE, &r.store, err) == 0) {
-        r.worker_params = (struct worker_params){&r.dataset, &r.prompt, p->model, p->timeout_s};
+    if (store_open(p->db_path, STORE_CREATE, &r.store, err) == 0) {
+        r.worker_params = (struct worker_params){p->dataset,     p->plan, p->model,
+                                                 p->temperature, p->seed, p->timeout_s};
         if (prepare(&r, err) == 0) {
             ok = run_pending(&r, err);
-            *ret = (struct run_summary){
-                .n_trials = r.counts.n_trials,
-                .n_answers = r.counts.n_answers,
-                .n_errors = r.counts.n_errors,
-                .n_new = r.n_new,
-                .seconds = clock_s() - started,
-            };
-            memcpy(ret->first_error, r.first_error, sizeof ret->first_error);
+            fill_summary(&r, clock_s() - started, ret);
         }
     }
-    worker_stop(&r.worker);
+    for (int i = 0; r.lanes && i < RUN_MAX_WORKERS; i++) {
+        worker_stop(&r.lanes[i].worker);
+    }
+    free(r.lanes);
     if (store_close(r.store, ok == 0 ? err : NULL) != 0) {
         ok = -1;
     }
-    prompt_release(&r.prompt);
-    dataset_release(&r.dataset);
     return ok;
 }

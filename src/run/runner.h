@@ -6,35 +6,48 @@
 
 #include <stdint.h>
 
-#include "bench/render.h"
+#include "bench/dataset.h"
 #include "model/local.h"
+#include "run/plan.h"
+#include "store/store.h"
 
 #define RUN_MAX_DEATHS 5
+#define RUN_MAX_WORKERS 64
 
 struct run_params {
-    const char *bench_dir;
+    const struct dataset *dataset;
+    const struct plan *plan;
     const char *db_path;
-    const char *prompt_path;
     struct local_params model;
-    unsigned conditions; /* bit (1 << enum condition) */
+    int n_workers;      /* processes, each with the model; 0: one a processor for a model below
+                           LOCAL_SMALL_MODEL without threads of its own, otherwise one */
+    double temperature; /* 0: greedy */
+    uint64_t seed;
     bool retry_errors;
-    double timeout_s; /* an answer that takes longer counts as the model's death */
+    double timeout_s; /* a model that says nothing for so long counts as dead */
+
+    /* For the progress line; may be NULL. Is this answer a refusal? */
+    bool (*is_refusal)(const char *request, const char *answer, void *user);
+    void *user;
 };
 
 struct run_summary {
-    int64_t n_trials;
+    int64_t n_trials;  /* of this plan */
     int64_t n_answers; /* stored by now, with those of earlier calls */
     int64_t n_errors;
     int64_t n_new;         /* stored by this call */
-    char first_error[256]; /* of this call's error rows; "" when there is none */
+    int64_t n_refusals;    /* of these, as far as is_refusal says */
+    char first_error[512]; /* of this call's error rows; "" when there is none */
     double seconds;
+    struct store_checks checks; /* of the whole file, fast mode */
 };
 
 /*
- * Answer every trial that has no response yet. A model, prompt or benchmark other than the run
- * file's is an error. A trial whose model process dies twice (once with others in flight, once
- * alone) gets an error row, and the rest goes on; but when RUN_MAX_DEATHS in a row die so before
- * any answer came, the call fails. *ret is filled also when a signal ended it (ERR_CANCELLED).
+ * Answer every trial of the plan that has no response yet. A model, prompt, benchmark or way of
+ * asking other than the run file's is an error. A trial whose model process dies twice (once with
+ * others in flight, once alone) gets an error row, and the rest goes on; but when RUN_MAX_DEATHS in
+ * a row die so before any answer came, the call fails. At a signal no more trials are begun, those
+ * in flight are stored, and the call ends with ERR_CANCELLED; *ret is filled then too.
  */
 int run_model(const struct run_params *p, struct run_summary *ret, struct err *err);
 

@@ -2,7 +2,7 @@
  * worker.h - a local model in a supervised child process.
  *
  * ggml ends its process on some inputs; then only the child is gone, and the caller knows which
- * trials it had.
+ * trials it had. SIGINT and SIGTERM do not reach the child: its owner decides when to end it.
  */
 #ifndef AOR_RUN_WORKER_H
 #define AOR_RUN_WORKER_H
@@ -12,51 +12,69 @@
 
 #include "bench/dataset.h"
 #include "model/local.h"
-#include "model/prompt.h"
+#include "run/plan.h"
+
+#define WORKER_MAX_GROUP 32 /* trials that share an audio, handed over at once */
 
 struct worker_params {
     const struct dataset *dataset;
-    const struct prompt *prompt;
+    const struct plan *plan;
     struct local_params model;
-    double timeout_s; /* a task that takes longer counts as the child's death */
+    double temperature; /* 0: greedy */
+    uint64_t seed;
+    double timeout_s; /* no word for so long counts as the child's death */
 };
 
 struct worker {
-    const struct worker_params *params; /* borrowed */
-    pid_t pid;                          /* 0: not running */
+    const struct worker_params *params; /* borrowed; NULL: not running */
+    pid_t pid;
     int to_child;
-    int from_child;
+    int from_child; /* readable when a reply is there, or the end */
+    double heard_s; /* when it last said something or was idle */
 };
 
 struct worker_task {
     int64_t trial_id;
     uint32_t sample; /* index into the bench */
-    uint32_t condition;
+    uint16_t condition;
+    uint16_t prompt; /* index into the plan */
+    int32_t repeat;
 };
 
 struct worker_reply {
     int64_t trial_id;
-    bool is_error;              /* text is the reason */
-    struct local_answer answer; /* .text owned: local_answer_release() */
+    struct local_answer answer; /* .error and .text are in text */
+    bool is_error;
+    char *text; /* the model's words, or why there are none; the caller's */
+};
+
+/* What a model is, as it said when it was loaded. */
+struct worker_model {
+    char description[128];
+    struct local_facts facts;
 };
 
 /*
- * Start the child and wait until it has loaded the model; *ret_description (the caller's) is what
- * the model says of itself. A model that does not load is an error with the library's reason.
+ * Start the child and wait until it has loaded the model. A model that does not load, and one whose
+ * chat template does not take the plan's prompts, is an error with the library's reason.
  */
-int worker_start(struct worker *w, const struct worker_params *params, char **ret_description,
+int worker_start(struct worker *w, const struct worker_params *params, struct worker_model *ret,
                  struct err *err);
 
-/* Hand over a task; the pipe holds hundreds. -1: the child is gone. */
-int worker_send(struct worker *w, const struct worker_task *task);
+/* Hand over n trials (1..WORKER_MAX_GROUP) of one sample and condition. A dead child shows later.
+ */
+void worker_send(struct worker *w, const struct worker_task *tasks, size_t n);
 
 /*
- * The next reply, in the order of tasks. 1: the child died, and *err says how (also
- * ERR_CANCELLED when a signal came while waiting; the child is alive then).
+ * The next reply; blocks until it is whole. -1: the child died, and *err says how; it is to be
+ * stopped then.
  */
 int worker_receive(struct worker *w, struct worker_reply *ret, struct err *err);
 
-/* End the child, by force where it does not end by itself. Safe on {0}. */
+/* True when the child has been silent for longer than timeout_s. */
+bool worker_is_late(const struct worker *w);
+
+/* End the child by force, whatever it does. Safe on {0}. */
 void worker_stop(struct worker *w);
 
 #endif

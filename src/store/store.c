@@ -1,26 +1,40 @@
 #include "store/store.h"
 
+#include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "store/migrate_2.h"
 #include "store/schema.h"
 
 #define APPLICATION_ID 0x414F5252
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
+
+/* Brings a file from schema i + 1 to i + 2. */
+static const char *const migrations[SCHEMA_VERSION - 1] = {migrate_2_sql};
 
 enum statement {
     PUT_INFO,
     GET_INFO,
     PUT_SAMPLE,
+    PUT_SCENE,
+    PUT_STRATEGY,
+    GET_STRATEGY,
     PUT_TRIAL,
-    COUNT,
+    BEGIN_CALL,
+    END_CALL,
+    CALL_RATE,
     NEXT_PENDING,
     PUT_RESPONSE,
+    DELETE_ERROR,
     PUT_VERDICT,
+    PUT_SCORE,
+    COUNT_CHECKS,
     N_STATEMENTS
 };
 
@@ -28,18 +42,29 @@ static const char *const statement_sql[N_STATEMENTS] = {
     [PUT_INFO] = "INSERT INTO info (key, value) VALUES (?1, ?2) "
                  "ON CONFLICT (key) DO UPDATE SET value = ?2",
     [GET_INFO] = "SELECT value FROM info WHERE key = ?1",
-    [PUT_SAMPLE] = "INSERT OR IGNORE INTO sample VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [PUT_TRIAL] = "INSERT OR IGNORE INTO trial (sample, condition, strategy) VALUES (?1, ?2, ?3)",
-    [COUNT] = "SELECT (SELECT count(*) FROM trial), "
-              "(SELECT count(*) FROM response WHERE is_error = 0), "
-              "(SELECT count(*) FROM response WHERE is_error = 1)",
-    [NEXT_PENDING] = "SELECT id, sample, condition, strategy FROM trial WHERE id > ?1 AND "
+    [PUT_SAMPLE] = "INSERT INTO sample VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+                   "ON CONFLICT (id) DO NOTHING",
+    [PUT_SCENE] = "INSERT INTO scene VALUES (?,?,?,?) ON CONFLICT (id) DO NOTHING",
+    [PUT_STRATEGY] = "INSERT INTO strategy VALUES (?,?,?,?) ON CONFLICT (name) DO NOTHING",
+    [GET_STRATEGY] = "SELECT sha256 FROM strategy WHERE name = ?1",
+    [PUT_TRIAL] = "INSERT INTO trial (sample, condition, strategy, repeat, scene) "
+                  "VALUES (?,?,?,?,?) ON CONFLICT (sample, condition, strategy, repeat) DO NOTHING",
+    [BEGIN_CALL] = "INSERT INTO call (machine) VALUES (?1)",
+    [END_CALL] = "UPDATE call SET n_stored = ?2, ended_at = strftime('%Y-%m-%dT%H:%M:%fZ') "
+                 "WHERE id = ?1",
+    [CALL_RATE] = "SELECT total(n_stored) / nullif(86400 * total(julianday(ended_at) - "
+                  "julianday(started_at)), 0) FROM call WHERE ended_at IS NOT NULL",
+    [NEXT_PENDING] = "SELECT id, sample, condition, strategy, repeat FROM trial WHERE id > ?1 AND "
                      "NOT EXISTS (SELECT 1 FROM response WHERE response.trial = trial.id) "
                      "ORDER BY id LIMIT 1",
     [PUT_RESPONSE] = "INSERT INTO response (trial, is_error, text, finish, n_prompt_tokens, "
-                     "n_answer_tokens, prefill_s, decode_s) VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+                     "n_answer_tokens, prefill_s, decode_s, answer_at, margin, checked, "
+                     "check_margin) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+    [DELETE_ERROR] = "DELETE FROM response WHERE trial = ?1 AND is_error = 1",
     [PUT_VERDICT] = "INSERT OR REPLACE INTO verdict (trial, judge, verdict, detail) "
                     "VALUES (?1, ?2, ?3, ?4)",
+    [PUT_SCORE] = "INSERT OR REPLACE INTO score (trial, value) VALUES (?1, ?2)",
+    [COUNT_CHECKS] = "SELECT count(checked), total(checked), max(check_margin) FROM response",
 };
 
 struct store {
@@ -48,6 +73,7 @@ struct store {
     sqlite3_stmt *statements[N_STATEMENTS];
     struct fs_lock lock; /* held by a writer */
     bool is_run;         /* it was opened and found to be a run */
+    bool is_old;         /* of an older schema, opened to read */
 };
 
 static int fail(struct store *s, struct err *err)
@@ -79,6 +105,21 @@ static int create_schema(struct store *s, struct err *err)
     return ok;
 }
 
+/* One transaction: a file is of one schema or the next. */
+static int migrate(struct store *s, int version, struct err *err)
+{
+    char *sql = xasprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT;",
+                          migrations[version - 1], version + 1);
+    int ok = 0;
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        ok = fail(s, err);
+        err_wrap(err, "bringing schema %d up to date", version);
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    free(sql);
+    return ok;
+}
+
 static int check_schema(struct store *s, enum store_mode mode, struct err *err)
 {
     int64_t n_tables = pragma_int(s, "SELECT count(*) FROM sqlite_master");
@@ -92,10 +133,16 @@ static int check_schema(struct store *s, enum store_mode mode, struct err *err)
         return err_set(err, ERR_FORMAT, "%s: is a database, but not a run of aor", s->path);
     }
     int64_t version = pragma_int(s, "PRAGMA user_version");
-    if (version != SCHEMA_VERSION) {
-        return err_set(err, ERR_FORMAT, "%s: has schema version %lld, this aor reads %d", s->path,
-                       (long long)version, SCHEMA_VERSION);
+    if (version < 1 || version > SCHEMA_VERSION) {
+        return err_set(err, ERR_FORMAT, "%s: has schema version %lld, this aor reads 1 to %d",
+                       s->path, (long long)version, SCHEMA_VERSION);
     }
+    for (; mode != STORE_READ && version < SCHEMA_VERSION; version++) {
+        if (migrate(s, (int)version, err) != 0) {
+            return -1;
+        }
+    }
+    s->is_old = version < SCHEMA_VERSION;
     return 0;
 }
 
@@ -117,7 +164,7 @@ static int open_db(struct store *s, enum store_mode mode, struct err *err)
                      NULL) != SQLITE_OK) {
         return fail(s, err);
     }
-    for (int i = 0; i < N_STATEMENTS; i++) {
+    for (int i = 0; i < N_STATEMENTS && !s->is_old; i++) {
         if (sqlite3_prepare_v3(s->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &s->statements[i], NULL) != SQLITE_OK) {
             return fail(s, err);
@@ -146,6 +193,13 @@ int store_open(const char *path, enum store_mode mode, struct store **ret, struc
         return -1;
     }
     s->is_run = true;
+    if (s->is_old) { /* a writer brings it up to date */
+        store_close(s, NULL);
+        struct store *writer = NULL;
+        return store_open(path, STORE_WRITE, &writer, err) == 0 && store_close(writer, err) == 0
+                   ? store_open(path, STORE_READ, ret, err)
+                   : -1;
+    }
     *ret = s;
     return 0;
 }
@@ -196,6 +250,16 @@ static void bind_text(sqlite3_stmt *st, int i, const char *text)
 {
     if (text) {
         sqlite3_bind_text(st, i, text, -1, SQLITE_STATIC);
+    } else {
+        sqlite3_bind_null(st, i);
+    }
+}
+
+/* NULL: no number. */
+static void bind_double(sqlite3_stmt *st, int i, const double *value)
+{
+    if (value) {
+        sqlite3_bind_double(st, i, *value);
     } else {
         sqlite3_bind_null(st, i);
     }
@@ -257,31 +321,117 @@ int store_put_sample(struct store *s, const struct store_sample *p, struct err *
         bind_text(st, i + 1, texts[i]);
     }
     sqlite3_bind_double(st, n + 1, p->snr_db);
+    bind_text(st, n + 2, p->split);
     return run(s, PUT_SAMPLE, err);
 }
 
+int store_put_scene(struct store *s, const char *id, const char *category, const char *words,
+                    const char *names, struct err *err)
+{
+    bind_text(s->statements[PUT_SCENE], 1, id);
+    bind_text(s->statements[PUT_SCENE], 2, category);
+    bind_text(s->statements[PUT_SCENE], 3, words);
+    bind_text(s->statements[PUT_SCENE], 4, names);
+    return run(s, PUT_SCENE, err);
+}
+
+int store_put_strategy(struct store *s, const struct store_strategy *p, struct err *err)
+{
+    sqlite3_stmt *st = s->statements[GET_STRATEGY];
+    bind_text(st, 1, p->name);
+    int code = sqlite3_step(st);
+    bool is_other = code == SQLITE_ROW && strcmp(column(st, 0), p->sha256) != 0;
+    int ok = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : fail(s, err);
+    sqlite3_reset(st);
+    if (ok != 0 || is_other) {
+        return ok != 0 ? -1
+                       : err_set(err, ERR_USAGE,
+                                 "%s: holds a run with another prompt %s; name another file with "
+                                 "-o",
+                                 s->path, p->name);
+    }
+    st = s->statements[PUT_STRATEGY];
+    bind_text(st, 1, p->name);
+    bind_text(st, 2, p->probe);
+    bind_text(st, 3, p->sha256);
+    bind_text(st, 4, p->prompt);
+    return run(s, PUT_STRATEGY, err);
+}
+
 int store_put_trial(struct store *s, const char *sample_id, const char *condition,
-                    const char *strategy, struct err *err)
+                    const char *strategy, int repeat, const char *scene, struct err *err)
 {
     sqlite3_stmt *st = s->statements[PUT_TRIAL];
     bind_text(st, 1, sample_id);
     bind_text(st, 2, condition);
     bind_text(st, 3, strategy);
+    sqlite3_bind_int(st, 4, repeat);
+    bind_text(st, 5, scene);
     return run(s, PUT_TRIAL, err);
 }
 
-int store_count(struct store *s, struct store_counts *ret, struct err *err)
+int store_begin_call(struct store *s, const char *machine, int64_t *ret_id, struct err *err)
 {
-    sqlite3_stmt *st = s->statements[COUNT];
-    int ok = -1;
+    bind_text(s->statements[BEGIN_CALL], 1, machine);
+    if (run(s, BEGIN_CALL, err) != 0) {
+        return -1;
+    }
+    *ret_id = sqlite3_last_insert_rowid(s->db);
+    return 0;
+}
+
+int store_end_call(struct store *s, int64_t id, int64_t n_stored, struct err *err)
+{
+    sqlite3_bind_int64(s->statements[END_CALL], 1, id);
+    sqlite3_bind_int64(s->statements[END_CALL], 2, n_stored);
+    return run(s, END_CALL, err);
+}
+
+int store_call_rate(struct store *s, double *ret, struct err *err)
+{
+    sqlite3_stmt *st = s->statements[CALL_RATE];
+    int ok = 0;
     if (sqlite3_step(st) == SQLITE_ROW) {
-        *ret = (struct store_counts){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1),
-                                     sqlite3_column_int64(st, 2)};
-        ok = 0;
+        *ret = sqlite3_column_double(st, 0);
     } else {
-        fail(s, err);
+        ok = fail(s, err);
     }
     sqlite3_reset(st);
+    return ok;
+}
+
+/* Columns 0 to 4: id, sample, condition, strategy, repeat. */
+static struct store_trial read_trial(sqlite3_stmt *st)
+{
+    struct store_trial t = {.id = sqlite3_column_int64(st, 0), .repeat = sqlite3_column_int(st, 4)};
+    snprintf(t.sample_id, sizeof t.sample_id, "%s", column(st, 1));
+    snprintf(t.condition, sizeof t.condition, "%s", column(st, 2));
+    snprintf(t.strategy, sizeof t.strategy, "%s", column(st, 3));
+    return t;
+}
+
+int store_each_trial(struct store *s, store_trial_fn fn, void *user, struct err *err)
+{
+    static const char sql[] =
+        "SELECT t.id, t.sample, t.condition, t.strategy, t.repeat, r.is_error FROM trial t "
+        "LEFT JOIN response r ON r.trial = t.id ORDER BY t.id";
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) {
+        return fail(s, err);
+    }
+    int code;
+    int ok = 0;
+    while (ok == 0 && (code = sqlite3_step(st)) == SQLITE_ROW) {
+        struct store_trial t = read_trial(st);
+        t.state = sqlite3_column_type(st, 5) == SQLITE_NULL ? STORE_PENDING
+                  : sqlite3_column_int(st, 5) == 0          ? STORE_ANSWERED
+                                                            : STORE_FAILED;
+        ok = fn(&t, user, err);
+    }
+    if (ok == 0 && code != SQLITE_DONE) {
+        ok = fail(s, err);
+    }
+    sqlite3_finalize(st);
     return ok;
 }
 
@@ -292,10 +442,7 @@ int store_next_pending(struct store *s, int64_t after_id, struct store_trial *re
     int code = sqlite3_step(st);
     int ok = 0;
     if (code == SQLITE_ROW) {
-        ret->id = sqlite3_column_int64(st, 0);
-        snprintf(ret->sample_id, sizeof ret->sample_id, "%s", column(st, 1));
-        snprintf(ret->condition, sizeof ret->condition, "%s", column(st, 2));
-        snprintf(ret->strategy, sizeof ret->strategy, "%s", column(st, 3));
+        *ret = read_trial(st);
     } else if (code == SQLITE_DONE) {
         ret->id = -1;
     } else {
@@ -317,16 +464,21 @@ int store_put_response(struct store *s, int64_t trial_id, const struct store_res
     sqlite3_bind_int(st, 6, r->n_answer_tokens);
     sqlite3_bind_double(st, 7, r->prefill_s);
     sqlite3_bind_double(st, 8, r->decode_s);
+    sqlite3_bind_int64(st, 9, (sqlite3_int64)r->answer_at);
+    bind_double(st, 10, r->margin);
+    if (r->checked) {
+        sqlite3_bind_int(st, 11, *r->checked);
+    } else {
+        sqlite3_bind_null(st, 11);
+    }
+    bind_double(st, 12, r->check_margin);
     return run(s, PUT_RESPONSE, err);
 }
 
-int store_delete_errors(struct store *s, int64_t *ret_n, struct err *err)
+int store_delete_error(struct store *s, int64_t trial_id, struct err *err)
 {
-    if (exec(s, "DELETE FROM response WHERE is_error = 1", err) != 0) {
-        return -1;
-    }
-    *ret_n = sqlite3_changes(s->db);
-    return 0;
+    sqlite3_bind_int64(s->statements[DELETE_ERROR], 1, trial_id);
+    return run(s, DELETE_ERROR, err);
 }
 
 int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, struct err *err)
@@ -334,8 +486,11 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
     static const char sql[] =
         "SELECT t.id, t.condition, t.strategy, p.id, p.kind, p.scenario, p.category, p.text, "
         "p.alone, p.gender, p.emotion, p.rate, p.voice, p.engine, p.scene, p.snr_db, "
-        "r.is_error, r.text, r.finish, v.verdict "
-        "FROM trial t JOIN sample p ON p.id = t.sample LEFT JOIN response r ON r.trial = t.id "
+        "r.is_error, r.text, r.finish, v.verdict, p.split, y.probe, t.scene, c.names, "
+        "r.answer_at, z.trial, z.value "
+        "FROM trial t JOIN sample p ON p.id = t.sample "
+        "LEFT JOIN strategy y ON y.name = t.strategy LEFT JOIN scene c ON c.id = t.scene "
+        "LEFT JOIN response r ON r.trial = t.id LEFT JOIN score z ON z.trial = t.id "
         "LEFT JOIN verdict v ON v.trial = t.id AND v.judge = ?1 ORDER BY t.id";
     sqlite3_stmt *st = NULL;
     int ok = -1;
@@ -351,6 +506,9 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
             .trial_id = sqlite3_column_int64(st, 0),
             .condition = column(st, 1),
             .strategy = column(st, 2),
+            .probe = column(st, 21),
+            .scene = column_or_null(st, 22),
+            .scene_names = column_or_null(st, 23),
             .sample = {.id = column(st, 3),
                        .kind = column(st, 4),
                        .scenario = column(st, 5),
@@ -363,13 +521,22 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
                        .voice = column(st, 12),
                        .engine = column(st, 13),
                        .scene = column(st, 14),
-                       .snr_db = sqlite3_column_double(st, 15)},
+                       .snr_db = sqlite3_column_double(st, 15),
+                       .split = column(st, 20)},
             .has_response = has_response,
             .is_error = is_error,
             .response = has_response ? column(st, 17) : NULL,
             .finish = column_or_null(st, 18),
             .verdict = column_or_null(st, 19),
+            .is_scored = sqlite3_column_type(st, 25) != SQLITE_NULL,
+            .score =
+                sqlite3_column_type(st, 26) != SQLITE_NULL ? sqlite3_column_double(st, 26) : NAN,
         };
+        if (has_response) { /* a damaged file may name a place beyond the end */
+            int64_t at = sqlite3_column_int64(st, 24);
+            size_t n = strlen(row.response);
+            row.answer = row.response + (at > 0 && (uint64_t)at <= n ? (size_t)at : 0);
+        }
         if (fn(&row, user, err) != 0) {
             goto out;
         }
@@ -389,6 +556,28 @@ int store_put_verdict(struct store *s, int64_t trial_id, const char *judge, cons
     bind_text(st, 3, verdict);
     bind_text(st, 4, detail);
     return run(s, PUT_VERDICT, err);
+}
+
+int store_put_score(struct store *s, int64_t trial_id, double value, struct err *err)
+{
+    sqlite3_bind_int64(s->statements[PUT_SCORE], 1, trial_id);
+    bind_double(s->statements[PUT_SCORE], 2, isnan(value) ? NULL : &value);
+    return run(s, PUT_SCORE, err);
+}
+
+int store_count_checks(struct store *s, struct store_checks *ret, struct err *err)
+{
+    sqlite3_stmt *st = s->statements[COUNT_CHECKS];
+    int ok = -1;
+    if (sqlite3_step(st) == SQLITE_ROW) {
+        *ret = (struct store_checks){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1),
+                                     sqlite3_column_double(st, 2)};
+        ok = 0;
+    } else {
+        fail(s, err);
+    }
+    sqlite3_reset(st);
+    return ok;
 }
 
 const char *store_library_version(void)

@@ -1,14 +1,16 @@
 /*
  * store.h - a run in one SQLite file.
  *
- * One process writes a run (a lock file beside it says so), any number read it. Each put_ function
- * is one durable transaction unless a batch is open. While it is written the file is in WAL mode;
- * store_close leaves a single file that opens on read-only and network mounts.
+ * One process writes a run (a lock file beside it says so), any number read it. A file of an older
+ * schema is brought up to date when it is opened, which needs the right to write it. Each put_
+ * function is one durable transaction unless a batch is open. While it is written the file is in
+ * WAL mode; store_close leaves a single file that opens on read-only and network mounts.
  */
 #ifndef AOR_STORE_STORE_H
 #define AOR_STORE_STORE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -39,27 +41,50 @@ struct store_sample {
     const char *id, *kind, *scenario, *category, *text, *alone;
     const char *gender, *emotion, *rate, *voice, *engine, *scene;
     double snr_db;
+    const char *split;
 };
 
 /* A sample that is there already stays as it is. */
 int store_put_sample(struct store *s, const struct store_sample *sample, struct err *err);
-int store_put_trial(struct store *s, const char *sample_id, const char *condition,
-                    const char *strategy, struct err *err);
 
-struct store_counts {
-    int64_t n_trials;
-    int64_t n_answers; /* a model's words */
-    int64_t n_errors;  /* an error row */
+/* A scene by its id; names: one a line. One that is there already stays as it is. */
+int store_put_scene(struct store *s, const char *id, const char *category, const char *words,
+                    const char *names, struct err *err);
+
+/* How trials are asked: probe "" for an answer to be judged. */
+struct store_strategy {
+    const char *name, *probe, *sha256, *prompt;
 };
-int store_count(struct store *s, struct store_counts *ret, struct err *err);
+/* Fails (ERR_USAGE) where the run has another prompt of that name. */
+int store_put_strategy(struct store *s, const struct store_strategy *strategy, struct err *err);
 
-/* The first trial after id that has no response; *ret_id is -1 when there is none. */
+/* scene: what is heard or told; may be NULL. A trial that is there already stays as it is. */
+int store_put_trial(struct store *s, const char *sample_id, const char *condition,
+                    const char *strategy, int repeat, const char *scene, struct err *err);
+
+/* Calls of aor run. */
+int store_begin_call(struct store *s, const char *machine, int64_t *ret_id, struct err *err);
+int store_end_call(struct store *s, int64_t id, int64_t n_stored, struct err *err);
+
+/* Trials a second over all calls that ended; 0: not known. */
+int store_call_rate(struct store *s, double *ret, struct err *err);
+
+enum store_state { STORE_PENDING, STORE_ANSWERED, STORE_FAILED };
+
 struct store_trial {
-    int64_t id;
-    char sample_id[128];
+    int64_t id; /* -1: none */
+    char sample_id[160];
     char condition[16];
     char strategy[16];
+    int repeat;
+    enum store_state state;
 };
+
+/* Call fn for every trial in order of id; it must not write. Stops at its first non-zero return. */
+typedef int (*store_trial_fn)(const struct store_trial *trial, void *user, struct err *err);
+int store_each_trial(struct store *s, store_trial_fn fn, void *user, struct err *err);
+
+/* The first trial after id that has no response. */
 int store_next_pending(struct store *s, int64_t after_id, struct store_trial *ret, struct err *err);
 
 struct store_response {
@@ -70,23 +95,33 @@ struct store_response {
     int n_answer_tokens;
     double prefill_s;
     double decode_s;
+    size_t answer_at;     /* byte of text where the answer begins, after thoughts */
+    const double *margin; /* NULL: not known; schema.sql says what it is */
+    const int *checked;   /* NULL: not checked */
+    const double *check_margin;
 };
 
 /* A second response for a trial is an error. */
 int store_put_response(struct store *s, int64_t trial_id, const struct store_response *response,
                        struct err *err);
 
-/* Forget error rows, so that their trials are pending again. */
-int store_delete_errors(struct store *s, int64_t *ret_n, struct err *err);
+/* Forget a trial's error row, so that it is pending again. */
+int store_delete_error(struct store *s, int64_t trial_id, struct err *err);
 
 /* One trial with what belongs to it; borrowed until the callback returns. */
 struct store_row {
     int64_t trial_id;
     const char *condition, *strategy;
+    const char *probe;       /* "": an answer to be judged */
+    const char *scene;       /* heard or told; NULL: none */
+    const char *scene_names; /* of it, one a line; NULL where there is none */
     struct store_sample sample;
     bool has_response, is_error;
     const char *response, *finish; /* NULL where there is none */
+    const char *answer;            /* the part of response after thoughts; NULL likewise */
     const char *verdict;           /* by the judge asked for; NULL where there is none */
+    bool is_scored;
+    double score; /* NAN: nothing can be said */
 };
 
 /*
@@ -99,6 +134,16 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
 /* Replaces an earlier verdict of the same judge. detail: what decided; may be NULL. */
 int store_put_verdict(struct store *s, int64_t trial_id, const char *judge, const char *verdict,
                       const char *detail, struct err *err);
+
+/* Replaces an earlier score. NAN: nothing can be said. */
+int store_put_score(struct store *s, int64_t trial_id, double value, struct err *err);
+
+/* How the second answers of the fast mode came out. */
+struct store_checks {
+    int64_t n_checked, n_different;
+    double max_margin; /* greatest lead where they part */
+};
+int store_count_checks(struct store *s, struct store_checks *ret, struct err *err);
 
 /* SQLite's version; borrowed. */
 const char *store_library_version(void);

@@ -1,0 +1,723 @@
+/* The sequences behind local.h: prefixes are copied, questions decoded together. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ggml-backend.h>
+#include <mtmd-helper.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "model/local_parts.h"
+
+#define HEAD_SEQ 0 /* holds the prompts' head; seat i is sequence i + 1 */
+
+/* Rows of one decoding step: not more than a physical batch, so that a hook sees all in one. */
+#define MAX_ROWS 512
+
+/* A second, exact answer to compare with. */
+struct expected {
+    llama_token *ids; /* [n], owned */
+    float *leads;     /* [n], of each token's logit over the next; owned */
+    size_t n;
+};
+
+struct seat {
+    bool is_taken;   /* the sequence holds something */
+    bool is_running; /* a question's */
+    int64_t id;
+    llama_token token; /* chosen last: the next to be evaluated */
+    llama_pos n_past;
+    int n_answer_tokens, max_tokens;
+    int n_prompt_tokens;
+    struct llama_sampler *sampler; /* NULL: greedy */
+    struct buf text;
+    double prefill_s, started;
+    float margin;
+    struct expected expected;
+    bool is_checked, differs;
+    float check_margin;
+};
+
+struct group {
+    struct media media;
+    struct asked *asked; /* [n], owned */
+    size_t n, next;
+    double encode_s;
+    int base; /* seat that holds head and media for asked[next]; -1: none yet */
+    llama_pos n_base;
+    double prefill_s; /* of the base, until a question takes it over */
+};
+
+struct batch {
+    const struct local_model *model;
+    struct llama_context *context;
+    llama_memory_t memory;
+    struct llama_batch rows;
+    struct local_row *row_facts; /* [MAX_ROWS] */
+    llama_pos media_start;       /* of the chunk that libmtmd decodes, */
+    size_t n_rows_before;        /* and the rows of it that are done */
+    struct tokens head;          /* what HEAD_SEQ holds */
+    struct seat *seats;
+    int n_seats, n_parallel, n_running;
+    struct group group; /* .asked NULL: none waits */
+    bool is_plain, is_fast, is_steered;
+    struct llama_context *checker; /* fast mode: one sequence, for second answers */
+    size_t n_admitted;
+    int64_t evaluated; /* the question whose tail is; -1: what several share */
+    local_residual_fn on_residual;
+    void *residual_user;
+    float *residual; /* [MAX_ROWS * n_embd] */
+    struct local_row *residual_rows;
+};
+
+static llama_seq_id seq_of(int seat)
+{
+    return seat + 1;
+}
+
+/* The greatest logit, and its lead over the next. */
+static llama_token most_likely(const float *logits, int n, float *ret_lead)
+{
+    int best = 0;
+    float second = -INFINITY;
+    for (int i = 1; i < n; i++) {
+        if (logits[i] > logits[best]) {
+            second = logits[best];
+            best = i;
+        } else if (logits[i] > second) {
+            second = logits[i];
+        }
+    }
+    *ret_lead = logits[best] - second;
+    return best;
+}
+
+static void add_row(struct batch *b, llama_token token, llama_pos pos, llama_seq_id seq,
+                    bool wants_logits, struct local_row facts)
+{
+    int i = b->rows.n_tokens++;
+    b->rows.token[i] = token;
+    b->rows.pos[i] = pos;
+    b->rows.n_seq_id[i] = 1;
+    b->rows.seq_id[i][0] = seq;
+    b->rows.logits[i] = wants_logits;
+    b->row_facts[i] = facts;
+}
+
+static int decode_rows(struct batch *b, struct llama_context *context, struct err *err)
+{
+    local_clear_error();
+    b->n_rows_before = 0;
+    return llama_decode(context, b->rows) == 0 ? 0 : local_fail(err, "libllama", "cannot decode");
+}
+
+/* Evaluate tokens in one sequence, from *n_past on. */
+static int decode_tokens(struct batch *b, struct llama_context *context, llama_seq_id seq,
+                         const struct tokens *t, bool wants_logits, llama_pos *n_past,
+                         struct err *err)
+{
+    for (size_t i = 0; i < t->n;) {
+        b->rows.n_tokens = 0;
+        for (; i < t->n && b->rows.n_tokens < MAX_ROWS; i++) {
+            add_row(b, t->ids[i], *n_past, seq, wants_logits && i + 1 == t->n,
+                    (struct local_row){.id = b->evaluated, .position = *n_past});
+            (*n_past)++;
+        }
+        if (decode_rows(b, context, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int32_t after_audio_rows(struct llama_batch rows, void *user)
+{
+    struct batch *b = user;
+    b->n_rows_before += (size_t)rows.n_tokens;
+    return 0;
+}
+
+static int decode_media(struct batch *b, struct llama_context *context, llama_seq_id seq,
+                        const struct media *media, llama_pos *n_past, struct err *err)
+{
+    for (size_t i = media->first; i < media->end; i++) {
+        const mtmd_input_chunk *chunk = mtmd_input_chunks_get(media->chunks, i);
+        float *embd = media->embd[i - media->first];
+        if (!embd) {
+            struct tokens t = {0};
+            t.ids = (llama_token *)mtmd_input_chunk_get_tokens_text(chunk, &t.n);
+            if (decode_tokens(b, context, seq, &t, false, n_past, err) != 0) {
+                return -1;
+            }
+            continue;
+        }
+        b->rows.n_tokens = 0; /* they are libmtmd's */
+        b->n_rows_before = 0;
+        b->media_start = *n_past;
+        local_clear_error();
+        llama_pos after = *n_past;
+        if (mtmd_helper_decode_image_chunk(b->model->audio, context, chunk, embd, *n_past, seq,
+                                           MAX_ROWS, &after, after_audio_rows, b) != 0) {
+            return local_fail(err, "libmtmd", "cannot evaluate the audio");
+        }
+        *n_past = after;
+    }
+    return 0;
+}
+
+static void clear_seq(struct batch *b, llama_seq_id seq)
+{
+    llama_memory_seq_rm(b->memory, seq, -1, -1);
+}
+
+static void copy_seq(struct batch *b, llama_seq_id from, llama_seq_id to)
+{
+    llama_memory_seq_cp(b->memory, from, to, -1, -1);
+}
+
+/* HEAD_SEQ gets the head's tokens, unless it has them. */
+static int load_head(struct batch *b, const struct tokens *head, struct err *err)
+{
+    if (b->head.n == head->n && memcmp(b->head.ids, head->ids, head->n * sizeof *head->ids) == 0) {
+        return 0;
+    }
+    b->head.n = 0;
+    clear_seq(b, HEAD_SEQ);
+    llama_pos n_past = 0;
+    if (decode_tokens(b, b->context, HEAD_SEQ, head, false, &n_past, err) != 0) {
+        return -1;
+    }
+    b->head.ids = xrealloc(b->head.ids, head->n * sizeof *head->ids);
+    memcpy(b->head.ids, head->ids, head->n * sizeof *head->ids);
+    b->head.n = head->n;
+    return 0;
+}
+
+static int free_seat(const struct batch *b)
+{
+    int i = 0;
+    while (b->seats[i].is_taken) {
+        i++; /* there is one more than questions that run */
+    }
+    return i;
+}
+
+static void leave_seat(struct batch *b, int seat)
+{
+    struct seat *s = &b->seats[seat];
+    if (s->is_running) {
+        b->n_running--;
+    }
+    clear_seq(b, seq_of(seat));
+    llama_sampler_free(s->sampler);
+    buf_release(&s->text);
+    free(s->expected.ids);
+    free(s->expected.leads);
+    *s = (struct seat){0};
+}
+
+static bool same_head(const struct asked *a, const struct asked *b)
+{
+    return a->head.n == b->head.n &&
+           memcmp(a->head.ids, b->head.ids, a->head.n * sizeof *a->head.ids) == 0;
+}
+
+/* A seat with the head and the media of the group's next question. */
+static int make_base(struct batch *b, struct group *g, struct err *err)
+{
+    const struct asked *a = &g->asked[g->next];
+    double started = clock_s();
+    int seat = free_seat(b);
+    llama_pos n_past = 0;
+    b->seats[seat].is_taken = true;
+    if (b->is_plain || a->head.n == 0) {
+        if (decode_tokens(b, b->context, seq_of(seat), &a->head, false, &n_past, err) != 0) {
+            return -1;
+        }
+    } else {
+        if (load_head(b, &a->head, err) != 0) {
+            return -1;
+        }
+        copy_seq(b, HEAD_SEQ, seq_of(seat));
+        n_past = (llama_pos)a->head.n;
+    }
+    if (decode_media(b, b->context, seq_of(seat), &g->media, &n_past, err) != 0) {
+        return -1;
+    }
+    g->base = seat;
+    g->n_base = n_past;
+    g->prefill_s += clock_s() - started;
+    return 0;
+}
+
+/* Answer greedily, alone and in plain steps, in the checker. */
+static int answer_alone(struct batch *b, const struct group *g, const struct asked *a,
+                        struct expected *ret, struct err *err)
+{
+    struct llama_context *c = b->checker;
+    struct expected e = {0};
+    llama_pos n_past = 0;
+    int n_vocab = llama_vocab_n_tokens(b->model->vocab);
+    llama_memory_clear(llama_get_memory(c), true);
+    int ok = decode_tokens(b, c, 0, &a->head, false, &n_past, err);
+    ok = ok == 0 ? decode_media(b, c, 0, &g->media, &n_past, err) : ok;
+    ok = ok == 0 ? decode_tokens(b, c, 0, &a->tail, true, &n_past, err) : ok;
+    while (ok == 0) {
+        float lead;
+        llama_token token = most_likely(llama_get_logits_ith(c, -1), n_vocab, &lead);
+        e.ids = xrealloc(e.ids, (e.n + 1) * sizeof *e.ids);
+        e.leads = xrealloc(e.leads, (e.n + 1) * sizeof *e.leads);
+        e.ids[e.n] = token;
+        e.leads[e.n++] = lead;
+        if (llama_vocab_is_eog(b->model->vocab, token) || e.n == (size_t)a->max_tokens ||
+            n_past >= b->model->n_ctx) {
+            break;
+        }
+        ok = decode_tokens(b, c, 0, &(struct tokens){&token, 1}, true, &n_past, err);
+    }
+    if (ok != 0) {
+        free(e.ids);
+        free(e.leads);
+        return -1;
+    }
+    *ret = e;
+    return 0;
+}
+
+/* What the second answer says of the token chosen now, the n-th. */
+static void compare(struct seat *s, size_t n, llama_token token)
+{
+    if (s->is_checked && !s->differs && (n >= s->expected.n || s->expected.ids[n] != token)) {
+        s->differs = true;
+        s->check_margin = n < s->expected.n ? s->expected.leads[n] : 0;
+    }
+}
+
+static void finish(struct batch *b, int seat, enum local_finish how, local_done_fn done, void *user)
+{
+    struct seat *s = &b->seats[seat];
+    char *text = text_to_utf8(s->text.data ? s->text.data : "", s->text.len);
+    struct local_answer a = {
+        .text = text,
+        .finish = how,
+        .n_prompt_tokens = s->n_prompt_tokens,
+        .n_answer_tokens = s->n_answer_tokens,
+        .prefill_s = s->prefill_s,
+        .decode_s = clock_s() - s->started,
+        .margin = isfinite(s->margin) ? (double)s->margin : 0,
+        .check = !s->is_checked ? LOCAL_UNCHECKED
+                 : s->differs   ? LOCAL_DIFFERS
+                                : LOCAL_SAME,
+        .check_margin = (double)s->check_margin,
+    };
+    int64_t id = s->id;
+    leave_seat(b, seat);
+    done(id, &a, user);
+    free(text);
+}
+
+/* Choose a token from the logits of a row of the last step, and go on with it or finish. */
+static int choose(struct batch *b, int seat, int row, local_done_fn done, void *user,
+                  struct err *err)
+{
+    struct seat *s = &b->seats[seat];
+    const float *logits = llama_get_logits_ith(b->context, row);
+    float lead;
+    llama_token token = most_likely(logits, llama_vocab_n_tokens(b->model->vocab), &lead);
+    if (!isfinite(logits[token])) {
+        return err_set(err, ERR_MODEL, "the model's logits are not finite");
+    }
+    if (s->sampler) {
+        token = llama_sampler_sample(s->sampler, b->context, row);
+    } else if (lead < s->margin) {
+        s->margin = lead;
+    }
+    compare(s, (size_t)s->n_answer_tokens, token);
+    if (llama_vocab_is_eog(b->model->vocab, token)) {
+        finish(b, seat, LOCAL_FINISH_STOP, done, user);
+        return 0;
+    }
+    local_add_piece(b->model, token, &s->text);
+    s->n_answer_tokens++;
+    if (s->n_past >= b->model->n_ctx) {
+        finish(b, seat, LOCAL_FINISH_CONTEXT, done, user);
+    } else if (s->n_answer_tokens == s->max_tokens) {
+        finish(b, seat, LOCAL_FINISH_LENGTH, done, user);
+    } else {
+        s->token = token;
+    }
+    return 0;
+}
+
+/*
+ * The group's next question gets a seat, the base itself where nobody needs it after, and its first
+ * token. Its tail is evaluated alone, as llama.cpp's programs do.
+ */
+static int seat_next(struct batch *b, struct group *g, local_done_fn done, void *user,
+                     struct err *err)
+{
+    struct asked *a = &g->asked[g->next];
+    struct expected expected = {0};
+    bool is_checked = b->checker && a->temperature <= 0 && b->n_admitted++ % LOCAL_CHECK_EVERY == 0;
+    if ((g->base < 0 && make_base(b, g, err) != 0) ||
+        (is_checked && answer_alone(b, g, a, &expected, err) != 0)) {
+        return -1;
+    }
+    bool is_last = g->next + 1 == g->n || b->is_plain || !same_head(a, &g->asked[g->next + 1]);
+    int seat = g->base;
+    if (!is_last) {
+        seat = free_seat(b);
+        copy_seq(b, seq_of(g->base), seq_of(seat));
+    }
+    struct seat *s = &b->seats[seat];
+    *s = (struct seat){
+        .is_taken = true,
+        .is_running = true,
+        .id = a->id,
+        .n_past = g->n_base,
+        .max_tokens = a->max_tokens,
+        .n_prompt_tokens = g->n_base + (llama_pos)a->tail.n,
+        .prefill_s = g->encode_s / (double)g->n + g->prefill_s,
+        .started = clock_s(),
+        .margin = INFINITY,
+        .expected = expected,
+        .is_checked = is_checked,
+    };
+    if (a->temperature > 0) {
+        s->sampler = llama_sampler_chain_init(llama_sampler_chain_default_params());
+        llama_sampler_chain_add(s->sampler, llama_sampler_init_temp(a->temperature));
+        llama_sampler_chain_add(s->sampler, llama_sampler_init_dist(a->seed));
+    }
+    g->prefill_s = 0;
+    g->base = is_last ? -1 : g->base;
+    g->next++;
+    b->n_running++;
+    b->evaluated = a->id;
+    int ok = decode_tokens(b, b->context, seq_of(seat), &a->tail, true, &s->n_past, err);
+    b->evaluated = -1;
+    return ok == 0 ? choose(b, seat, -1, done, user, err) : -1;
+}
+
+static void end_group(struct batch *b)
+{
+    struct group *g = &b->group;
+    for (size_t i = 0; i < g->n; i++) {
+        asked_release(&g->asked[i]);
+    }
+    free(g->asked);
+    media_release(&g->media);
+    *g = (struct group){0};
+}
+
+static void report_error(const struct asked *a, const char *message, local_done_fn done, void *user)
+{
+    done(a->id, &(struct local_answer){.error = message, .text = ""}, user);
+}
+
+/* Seat the waiting group's questions while there is room. */
+static int admit(struct batch *b, local_done_fn done, void *user, struct err *err)
+{
+    struct group *g = &b->group;
+    while (g->asked && b->n_running < b->n_parallel) {
+        struct asked *a = &g->asked[g->next];
+        size_t n = a->head.n + g->media.n_tokens + a->tail.n;
+        if (n + 1 > (size_t)b->model->n_ctx) {
+            char message[120];
+            snprintf(message, sizeof message,
+                     "context: the prompt has %zu tokens, the context %d (--ctx)", n,
+                     b->model->n_ctx);
+            report_error(a, message, done, user);
+            g->next++;
+            if (g->base >= 0 && (g->next == g->n || !same_head(a, &g->asked[g->next]))) {
+                leave_seat(b, g->base);
+                g->base = -1;
+            }
+        } else if (seat_next(b, g, done, user, err) != 0) {
+            return -1;
+        }
+        if (g->next == g->n) {
+            end_group(b);
+        }
+    }
+    return 0;
+}
+
+int local_step(struct local_model *m, local_done_fn done, void *user, struct err *err)
+{
+    struct batch *b = m->batch;
+    if (admit(b, done, user, err) != 0) {
+        return -1;
+    }
+    if (b->n_running == 0) {
+        return 0;
+    }
+    int seats[LOCAL_MAX_PARALLEL];
+    b->rows.n_tokens = 0;
+    for (int i = 0; i < b->n_seats; i++) {
+        struct seat *s = &b->seats[i];
+        if (s->is_running) {
+            seats[b->rows.n_tokens] = i;
+            add_row(b, s->token, s->n_past, seq_of(i), true,
+                    (struct local_row){.id = s->id, .position = s->n_past, .is_generated = true});
+            s->n_past++;
+        }
+    }
+    if (decode_rows(b, b->context, err) != 0) {
+        return -1;
+    }
+    for (int row = 0; row < b->rows.n_tokens; row++) {
+        if (choose(b, seats[row], row, done, user, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+bool local_has_room(const struct local_model *m)
+{
+    return !m->batch->group.asked && m->batch->n_running < m->batch->n_parallel;
+}
+
+size_t local_n_pending(const struct local_model *m)
+{
+    const struct group *g = &m->batch->group;
+    return (size_t)m->batch->n_running + (g->n - g->next);
+}
+
+static int steer(struct local_model *m, bool is_steered, struct err *err)
+{
+    struct batch *b = m->batch;
+    struct llama_context *contexts[] = {b->context, b->checker};
+    int n_embd = llama_model_n_embd(m->text);
+    int n_layers = llama_model_n_layer(m->text);
+    for (int i = 0; i < 2 && contexts[i]; i++) {
+        if (llama_set_adapter_cvec(contexts[i], is_steered ? m->direction : NULL,
+                                   (size_t)n_embd * (size_t)n_layers, n_embd, 1, n_layers) != 0) {
+            return err_set(err, ERR_MODEL, "libllama does not take the direction");
+        }
+    }
+    b->is_steered = is_steered;
+    b->head.n = 0;
+    clear_seq(b, HEAD_SEQ);
+    return 0;
+}
+
+int local_submit(struct local_model *m, const struct audio *audio,
+                 const struct local_question *questions, size_t n, struct err *err)
+{
+    struct batch *b = m->batch;
+    if (b->group.asked || n == 0) {
+        return err_set(err, ERR_USAGE, "no room for a group of %zu questions", n);
+    }
+    if (audio && !m->audio) {
+        return err_set(err, ERR_USAGE, "this model hears nothing: it needs an mmproj file");
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (questions[i].is_steered != questions[0].is_steered ||
+            (questions[i].is_steered && !m->direction) || (!audio && !questions[i].text)) {
+            return err_set(err, ERR_USAGE, "a question without a direction, or without a text");
+        }
+    }
+    if (questions[0].is_steered != b->is_steered) {
+        if (local_n_pending(m) > 0) {
+            return err_set(err, ERR_USAGE, "steered and plain questions at one time");
+        }
+        if (steer(m, questions[0].is_steered, err) != 0) {
+            return -1;
+        }
+    }
+    double started = clock_s();
+    struct group g = {.asked = xcalloc(n, sizeof *g.asked), .base = -1};
+    for (; g.n < n; g.n++) {
+        if (local_tokenise(m, &questions[g.n], audio, &g.media, &g.asked[g.n], err) != 0) {
+            b->group = g;
+            end_group(b);
+            return -1;
+        }
+    }
+    g.encode_s = clock_s() - started;
+    b->group = g;
+    return 0;
+}
+
+/* Rows of layer's tensor: all of the step's, or only those whose logits are wanted. */
+static size_t collect_rows(struct batch *b, size_t n_rows)
+{
+    if (b->rows.n_tokens == 0) { /* libmtmd's */
+        for (size_t i = 0; i < n_rows; i++) {
+            b->residual_rows[i] =
+                (struct local_row){.id = -1,
+                                   .position = b->media_start + (int32_t)(b->n_rows_before + i),
+                                   .is_audio = true};
+        }
+        return n_rows;
+    }
+    bool is_whole = n_rows == (size_t)b->rows.n_tokens;
+    size_t n = 0;
+    for (int i = 0; i < b->rows.n_tokens; i++) {
+        if (is_whole || b->rows.logits[i]) {
+            b->residual_rows[n++] = b->row_facts[i];
+        }
+    }
+    return n;
+}
+
+/* ggml's hook: first asks whether a tensor is wanted, then shows it. */
+static bool on_tensor(struct ggml_tensor *t, bool is_question, void *user)
+{
+    struct batch *b = user;
+    static const char prefix[] = "l_out-";
+    if (!b->on_residual || strncmp(t->name, prefix, sizeof prefix - 1) != 0) {
+        return !is_question;
+    }
+    if (is_question) {
+        return true;
+    }
+    size_t n_rows = (size_t)t->ne[1];
+    size_t n_embd = (size_t)t->ne[0];
+    if (n_rows == 0 || n_rows > MAX_ROWS || collect_rows(b, n_rows) != n_rows) {
+        return true;
+    }
+    ggml_backend_tensor_get(t, b->residual, 0, n_rows * n_embd * sizeof *b->residual);
+    struct local_residual r = {.layer = (int)strtol(t->name + sizeof prefix - 1, NULL, 10),
+                               .n_rows = n_rows,
+                               .n_embd = n_embd,
+                               .data = b->residual,
+                               .rows = b->residual_rows};
+    if (b->on_residual(&r, b->residual_user)) {
+        ggml_backend_tensor_set(t, b->residual, 0, n_rows * n_embd * sizeof *b->residual);
+    }
+    return true;
+}
+
+int local_on_residual(struct local_model *m, local_residual_fn fn, void *user, struct err *err)
+{
+    struct batch *b = m->batch;
+    if (!b->is_fast) {
+        return err_set(err, ERR_USAGE, "residual streams are seen in the fast mode only");
+    }
+    if (!b->residual) {
+        b->residual = xmalloc(MAX_ROWS * (size_t)llama_model_n_embd(m->text) * sizeof(float));
+        b->residual_rows = xmalloc(MAX_ROWS * sizeof *b->residual_rows);
+    }
+    b->on_residual = fn;
+    b->residual_user = user;
+    return 0;
+}
+
+static struct llama_context *open_context(const struct local_model *m, struct batch *hooked,
+                                          int n_seqs, bool is_unified)
+{
+    struct llama_context_params cp = llama_context_default_params();
+    cp.n_seq_max = (uint32_t)n_seqs;
+    cp.n_ctx = (uint32_t)m->n_ctx * (uint32_t)n_seqs;
+    cp.kv_unified = is_unified;
+    cp.n_ubatch = MAX_ROWS;
+    if (!m->on_gpu) { /* ggml's on processors is some three times slower at these lengths */
+        cp.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    }
+    cp.n_threads = m->n_threads;
+    cp.n_threads_batch = m->n_threads;
+    cp.cb_eval = hooked ? on_tensor : NULL;
+    cp.cb_eval_user_data = hooked;
+    local_clear_error();
+    return llama_init_from_model(m->text, cp);
+}
+
+/*
+ * Does a copied sequence go on as the first does? Recurrent and other memories may not copy: then
+ * every prompt is evaluated as a whole.
+ */
+static int test_copies(struct batch *b, bool *ret_copies, struct err *err)
+{
+    const struct local_model *m = b->model;
+    llama_token ids[4];
+    int n_vocab = llama_vocab_n_tokens(m->vocab);
+    for (int i = 0; i < 4; i++) {
+        ids[i] = (llama_token)((i + 1) * (n_vocab / 5));
+    }
+    llama_pos n_past = 0;
+    if (decode_tokens(b, b->context, 1, &(struct tokens){ids, 3}, false, &n_past, err) != 0) {
+        return -1;
+    }
+    copy_seq(b, 1, 2);
+    b->rows.n_tokens = 0;
+    for (llama_seq_id seq = 1; seq <= 2; seq++) {
+        add_row(b, ids[3], n_past, seq, true, (struct local_row){.id = -1});
+    }
+    bool copies = decode_rows(b, b->context, err) == 0;
+    if (copies) {
+        const float *first = llama_get_logits_ith(b->context, 0);
+        const float *second = llama_get_logits_ith(b->context, 1);
+        float scale = 0, difference = 0;
+        for (int i = 0; i < n_vocab; i++) {
+            scale = fmaxf(scale, fabsf(first[i]));
+            difference = fmaxf(difference, fabsf(first[i] - second[i]));
+        }
+        copies = difference <= 0.01f * scale;
+    }
+    llama_memory_clear(b->memory, true);
+    *ret_copies = copies;
+    return 0;
+}
+
+int batch_open(struct local_model *m, const struct local_params *p, struct batch **ret,
+               struct err *err)
+{
+    struct batch *b = xcalloc(1, sizeof *b);
+    b->model = m;
+    b->evaluated = -1;
+    b->n_parallel = m->n_parallel;
+    b->n_seats = m->n_parallel + 1; /* one more for a group's base */
+    b->is_fast = p->is_fast;
+    b->seats = xcalloc((size_t)b->n_seats, sizeof *b->seats);
+    b->rows = llama_batch_init(MAX_ROWS, 0, 1);
+    b->row_facts = xcalloc(MAX_ROWS, sizeof *b->row_facts);
+    b->context = open_context(m, b, b->n_seats + 1, p->is_fast);
+    b->checker = b->context && p->is_fast ? open_context(m, NULL, 1, true) : NULL;
+    if (!b->context || (p->is_fast && !b->checker)) {
+        local_fail(err, p->text_path, "gives no context");
+        batch_free(b);
+        return -1;
+    }
+    b->memory = llama_get_memory(b->context);
+    bool copies = false;
+    if (!b->memory || (!p->is_plain && test_copies(b, &copies, err) != 0)) {
+        if (!b->memory) {
+            err_set(err, ERR_MODEL, "%s: is no model that generates text", p->text_path);
+        }
+        batch_free(b);
+        return -1;
+    }
+    b->is_plain = !copies;
+    *ret = b;
+    return 0;
+}
+
+void batch_free(struct batch *b)
+{
+    if (!b) {
+        return;
+    }
+    end_group(b);
+    for (int i = 0; b->memory && i < b->n_seats; i++) {
+        leave_seat(b, i);
+    }
+    free(b->seats);
+    free(b->head.ids);
+    free(b->row_facts);
+    free(b->residual);
+    free(b->residual_rows);
+    llama_batch_free(b->rows);
+    llama_free(b->context);
+    llama_free(b->checker);
+    free(b);
+}
+
+bool batch_is_plain(const struct batch *b)
+{
+    return b->is_plain;
+}
