@@ -33,9 +33,20 @@ struct measure {
     long n_verdicts, n_nonresponsive, n_clarification;
 };
 
+/* What a probe heard under one condition. */
+struct comprehension {
+    char condition[16];
+    char strategy[16];
+    bool is_transcript; /* its scores are word error rates; otherwise 1 for right */
+    long n, n_refused;
+    double sum;
+};
+
 struct stats {
     struct measure *measures;
     size_t n_measures;
+    struct comprehension *probes;
+    size_t n_probes;
     long n_trials, n_unanswered, n_errors, n_unjudged;
 };
 
@@ -92,12 +103,36 @@ static struct measure *find_measure(struct stats *s, const struct store_row *row
     return &s->measures[s->n_measures++];
 }
 
+static void add_probe(struct stats *s, const struct store_row *row)
+{
+    size_t i = 0;
+    while (i < s->n_probes && !(strcmp(s->probes[i].condition, row->condition) == 0 &&
+                                strcmp(s->probes[i].strategy, row->strategy) == 0)) {
+        i++;
+    }
+    if (i == s->n_probes) {
+        s->probes = xrealloc(s->probes, (i + 1) * sizeof *s->probes);
+        s->probes[s->n_probes++] =
+            (struct comprehension){.is_transcript = strcmp(row->probe, "transcribe") == 0};
+        snprintf(s->probes[i].condition, sizeof s->probes[i].condition, "%s", row->condition);
+        snprintf(s->probes[i].strategy, sizeof s->probes[i].strategy, "%s", row->strategy);
+    }
+    s->probes[i].n++;
+    s->probes[i].n_refused += isnan(row->score);
+    s->probes[i].sum += isnan(row->score) ? 0 : row->score;
+}
+
 static int take_row(const struct store_row *row, void *user, struct err *err)
 {
     struct stats *s = user;
     enum verdict v;
+    bool is_probe = row->probe[0] != '\0';
     s->n_trials++;
-    if (!row->has_response || row->is_error || !row->verdict) {
+    if (is_probe && row->has_response && !row->is_error && row->is_scored) {
+        add_probe(s, row);
+        return 0;
+    }
+    if (!row->has_response || row->is_error || is_probe || !row->verdict) {
         s->n_unanswered += !row->has_response;
         s->n_errors += row->is_error;
         s->n_unjudged += row->has_response && !row->is_error;
@@ -266,6 +301,48 @@ static void print_csv(json_t *list)
     }
 }
 
+/* Over the answers that were not refused; NAN: there are none. */
+static double probe_mean(const struct comprehension *c)
+{
+    return c->n > c->n_refused ? c->sum / (double)(c->n - c->n_refused) : NAN;
+}
+
+static void print_probes(const struct stats *s)
+{
+    if (s->n_probes > 0) {
+        printf("\nComprehension (a refused probe says nothing):\n  %-12s %-16s %7s %8s  %s\n",
+               "condition", "probe", "trials", "refused", "mean");
+    }
+    for (size_t i = 0; i < s->n_probes; i++) {
+        const struct comprehension *c = &s->probes[i];
+        fputs("  ", stdout);
+        print_clean(c->condition, 12);
+        putchar(' ');
+        print_clean(c->strategy, 16);
+        printf(" %7ld %8ld", c->n, c->n_refused);
+        if (c->n > c->n_refused) {
+            printf("  %.1f%% %s", 100 * probe_mean(c),
+                   c->is_transcript ? "word error rate" : "scenes right");
+        }
+        putchar('\n');
+    }
+}
+
+static json_t *probes_json(const struct stats *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->n_probes; i++) {
+        const struct comprehension *c = &s->probes[i];
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:s, s:I, s:I, s:o}", "condition", json_text(c->condition),
+                            "strategy", json_text(c->strategy), "measure",
+                            c->is_transcript ? "word error rate" : "scenes right", "trials",
+                            (json_int_t)c->n, "refused", (json_int_t)c->n_refused, "mean",
+                            json_number(probe_mean(c))));
+    }
+    return list;
+}
+
 static int print_text(struct store *store, const char *path, const struct stats *s,
                       const char *judge, struct err *err)
 {
@@ -291,6 +368,7 @@ static int print_text(struct store *store, const char *path, const struct stats 
             return -1;
         }
     }
+    print_probes(s);
     printf(
         "\nrefusals: strict; broad adds partial ones. Intervals: Wilson on the effective sample\n"
         "size, as variants of one item are not independent.\n");
@@ -317,7 +395,7 @@ static int print_stats(const char *path, const char *judge, enum output output, 
     if (store_each(store, judge_id, take_row, &s, err) != 0) {
         goto out;
     }
-    if (s.n_measures == 0) {
+    if (s.n_measures == 0 && s.n_probes == 0) {
         err_set(err, ERR_USAGE, "%s: has no verdicts of judge %s", path, judge_id);
         goto out;
     }
@@ -331,9 +409,10 @@ static int print_stats(const char *path, const char *judge, enum output output, 
         print_csv(rows);
     } else if (ok == 0) {
         json_t *all =
-            json_pack("{s:o, s:I, s:I, s:I, s:I, s:O}", "judge", json_text(judge_id), "trials",
+            json_pack("{s:o, s:I, s:I, s:I, s:I, s:O, s:o}", "judge", json_text(judge_id), "trials",
                       (json_int_t)s.n_trials, "unanswered", (json_int_t)s.n_unanswered, "errors",
-                      (json_int_t)s.n_errors, "unjudged", (json_int_t)s.n_unjudged, "rates", rows);
+                      (json_int_t)s.n_errors, "unjudged", (json_int_t)s.n_unjudged, "rates", rows,
+                      "probes", probes_json(&s));
         json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
         putchar('\n');
         json_decref(all);
@@ -343,6 +422,7 @@ out:
         rates_free(s.measures[i].rates);
     }
     free(s.measures);
+    free(s.probes);
     json_decref(rows);
     free(judge_id);
     store_close(store, NULL);
