@@ -616,6 +616,8 @@ static struct llama_context *open_context(const struct local_model *m, struct ba
     cp.n_ctx = (uint32_t)m->n_ctx * (uint32_t)n_seqs;
     cp.kv_unified = is_unified;
     cp.n_ubatch = MAX_ROWS;
+    cp.n_outputs_max = (uint32_t)n_seqs + 1; /* a step wants one row of logits a sequence; two in
+                                                test_copies */
     if (!m->on_gpu) { /* ggml's on processors is some three times slower at these lengths */
         cp.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     }

@@ -78,6 +78,16 @@ int local_check_file(const char *path, struct err *err)
     return 0;
 }
 
+/* As many sequences as LOCAL_CACHE_BYTES of keys and values hold, by the model's own sizes. */
+static int fitting_parallel(const struct local_model *m)
+{
+    double width = (double)llama_model_n_embd(m->text) / llama_model_n_head(m->text) *
+                   llama_model_n_head_kv(m->text);
+    double bytes = 2.0 * sizeof(uint16_t) * width * llama_model_n_layer(m->text) * m->n_ctx;
+    double n = bytes > 0 ? LOCAL_CACHE_BYTES / bytes - 2 : 16; /* head and base are two more */
+    return n < 1 ? 1 : n > 16 ? 16 : (int)n;
+}
+
 static int open_audio(struct local_model *m, const struct local_params *p, struct err *err)
 {
     struct mtmd_context_params mp = mtmd_context_params_default();
@@ -125,7 +135,7 @@ int local_open(const struct local_params *p, struct local_model **ret, struct er
     m->n_ctx = p->n_ctx < n_ctx_train ? p->n_ctx : n_ctx_train;
     bool is_small = llama_model_n_params(m->text) < LOCAL_SMALL_MODEL;
     m->n_threads = p->n_threads > 0 ? p->n_threads : is_small ? 1 : pool_default_workers();
-    m->n_parallel = p->n_parallel > 0 ? p->n_parallel : is_small ? 4 : 16;
+    m->n_parallel = p->n_parallel > 0 ? p->n_parallel : is_small ? 4 : fitting_parallel(m);
     m->on_gpu = p->n_gpu_layers != 0 && llama_supports_gpu_offload();
     llama_model_desc(m->text, m->description, sizeof m->description);
     if (p->direction_path &&

@@ -36,6 +36,7 @@
 #define LOCAL_SMALL_MODEL 100000000
 
 #define LOCAL_MAX_PARALLEL 128
+#define LOCAL_CACHE_BYTES 6e9 /* of keys and values that a choice of n_parallel may take */
 #define LOCAL_CHECK_EVERY 50
 
 struct local_params {
@@ -47,7 +48,8 @@ struct local_params {
     int n_threads;              /* 0: one below LOCAL_SMALL_MODEL parameters, else all processors */
     int n_ctx;                  /* tokens of one trial; at most the model's own */
     int n_parallel;             /* questions decoded together, 1..LOCAL_MAX_PARALLEL; 0: 4 below
-                                   LOCAL_SMALL_MODEL parameters, where more gain nothing, else 16 */
+                                   LOCAL_SMALL_MODEL parameters, where more gain nothing, else as many as
+                                   LOCAL_CACHE_BYTES hold, at most 16 */
     int n_gpu_layers;           /* -1: all that fit */
     bool is_fast;               /* see above */
     bool is_plain;              /* evaluate every prompt as a whole: nothing shared but the audio's

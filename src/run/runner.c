@@ -14,9 +14,12 @@
 #include "base/text.h"
 #include "run/worker.h"
 
-/* Trials handed over ahead of those that a model decodes, so that it never waits for the disk. */
-#define N_AHEAD (2 * WORKER_MAX_GROUP)
-#define MAX_IN_FLIGHT (LOCAL_MAX_PARALLEL + N_AHEAD)
+/*
+ * Trials handed over ahead of those that a model decodes, so that it never waits for the disk; one
+ * where answers are slow, as at a signal all that is in flight is waited for.
+ */
+#define N_AHEAD 16
+#define MAX_IN_FLIGHT (LOCAL_MAX_PARALLEL + N_AHEAD + WORKER_MAX_GROUP)
 
 /* One of the model's processes and what it has. */
 struct lane {
@@ -467,7 +470,8 @@ static int feed(struct runner *r, struct lane *l, bool *ret_given, struct err *e
 {
     struct worker_task tasks[WORKER_MAX_GROUP];
     size_t n = 0;
-    size_t wanted = (size_t)r->model.facts.n_parallel + WORKER_MAX_GROUP / 2;
+    const struct local_facts *facts = &r->model.facts;
+    size_t wanted = (size_t)facts->n_parallel + (facts->n_params < LOCAL_SMALL_MODEL ? N_AHEAD : 1);
     *ret_given = false;
     if (l->n_suspects > 0) {
         if (l->n_in_flight > 0) {
