@@ -320,13 +320,13 @@ static int transcribe(const struct dataset *d, const char *model, const char *mm
     };
     params.model.text_path = model;
     params.model.mmproj_path = mmproj;
-    int ok =
-        plan_init(&d->bench, &all, 1u << CONDITION_MATCHED, &prompt_path, 1, 1, &plan, err) == 0 &&
-                run_model(&params, &summary, err) == 0 &&
-                store_open(db_path, STORE_READ, &store, err) == 0 &&
-                store_each(store, NULL, take_transcript, ret, err) == 0
-            ? 0
-            : -1;
+    int ok = plan_init(&d->bench, &all, 1u << CONDITION_MATCHED, (const char *const[]){prompt_path},
+                       1, 1, &plan, err) == 0 &&
+                     run_model(&params, &summary, err) == 0 &&
+                     store_open(db_path, STORE_READ, &store, err) == 0 &&
+                     store_each(store, NULL, take_transcript, ret, err) == 0
+                 ? 0
+                 : -1;
     plan_release(&plan);
     store_close(store, NULL);
     free(prompt_path);

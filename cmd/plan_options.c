@@ -44,7 +44,8 @@ int plan_from_options(const struct plan_options *o, const struct bench *bench, s
     }
     if (ok == 0) {
         struct bench_selection select = {only, n_only, o->limit};
-        ok = plan_init(bench, &select, conditions, paths, n_names, (int)o->n_repeats, ret, err);
+        ok = plan_init(bench, &select, conditions, (const char *const *)paths, n_names,
+                       (int)o->n_repeats, ret, err);
     }
     cmd_free_list(paths, n_names);
     cmd_free_list(only, n_only);

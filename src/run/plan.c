@@ -145,7 +145,7 @@ static int check_use(const struct plan *p, struct err *err)
 }
 
 int plan_init(const struct bench *bench, const struct bench_selection *select, unsigned conditions,
-              char *const *prompt_paths, size_t n_prompts, int n_repeats, struct plan *ret,
+              const char *const *prompt_paths, size_t n_prompts, int n_repeats, struct plan *ret,
               struct err *err)
 {
     struct plan p = {.bench = bench, .conditions = conditions, .n_repeats = n_repeats};

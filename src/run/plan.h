@@ -32,7 +32,7 @@ struct plan {
  * gives no trial at all, are errors.
  */
 int plan_init(const struct bench *bench, const struct bench_selection *select, unsigned conditions,
-              char *const *prompt_paths, size_t n_prompts, int n_repeats, struct plan *ret,
+              const char *const *prompt_paths, size_t n_prompts, int n_repeats, struct plan *ret,
               struct err *err);
 void plan_release(struct plan *p);
 

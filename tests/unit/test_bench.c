@@ -137,7 +137,7 @@ static void test_selection(void **state)
     select = (struct bench_selection){.only = names, .n_only = 3};
     assert_int_equal(bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, &select, &part, &err),
                      -1);
-    assert_string_equal(err.msg, "\"no-such-thing\" is no item, scene, category or kind");
+    assert_string_equal(err.msg, "\"no-such-thing\" is no item, scene, category, kind or split");
     bench_release(&all);
 }
 

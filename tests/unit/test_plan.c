@@ -1,0 +1,125 @@
+/* Which trials a run has, over the shipped benchmark. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "run/plan.h"
+
+#define ALL_CONDITIONS 0x3Fu
+
+static const char *const paths[] = {
+    TEST_DATA_DIR "/prompts/direct.yaml", TEST_DATA_DIR "/prompts/scene.yaml",
+    TEST_DATA_DIR "/prompts/steered.yaml", TEST_DATA_DIR "/prompts/transcribe.yaml"};
+
+struct counts {
+    const struct plan *plan;
+    long n, of[6][4];
+    bool steered_began;
+    size_t hint;
+};
+
+static int count(const struct sample *s, enum condition c, size_t prompt, int repeat, void *user,
+                 struct err *err)
+{
+    (void)err;
+    struct counts *k = user;
+    struct plan_trial t;
+    k->n++;
+    k->of[c][prompt]++;
+    k->steered_began = k->steered_began || plan_is_steered(k->plan, prompt);
+    assert_int_equal(k->steered_began, plan_is_steered(k->plan, prompt)); /* after all others */
+    assert_true(plan_find(k->plan, s->id, condition_names[c], k->plan->prompts[prompt].name, repeat,
+                          &k->hint, &t));
+    assert_true(&k->plan->bench->samples[t.sample] == s && t.condition == c && t.prompt == prompt &&
+                t.repeat == repeat);
+    return 0;
+}
+
+static void test_trials(void **state)
+{
+    const struct bench *b = *state;
+    struct plan p;
+    struct err err = {0};
+    char test[] = "test";
+    char *only[] = {test};
+    struct bench_selection select = {.only = only, .n_only = 1};
+    assert_int_equal(plan_init(b, &select, ALL_CONDITIONS, paths, 4, 2, &p, &err), 0);
+    struct counts k = {.plan = &p};
+    assert_int_equal(plan_each(&p, count, &k, &err), 0);
+    /* Half of the items; scene is asked where there is one, probes never without sound. */
+    long n = (long)b->n_samples / 2 * 2;
+    static const bool has[6][4] = {
+        [CONDITION_MATCHED] = {true, true, true, true},
+        [CONDITION_SPEECH] = {true, false, true, true},
+        [CONDITION_NOISE] = {true, false, true, true},
+        [CONDITION_MISMATCHED] = {true, true, true, true},
+        [CONDITION_TEXT] = {true, false, true, false},
+        [CONDITION_TEXT_SCENE] = {true, false, true, false},
+    };
+    for (int c = 0; c < 6; c++) {
+        for (int q = 0; q < 4; q++) {
+            assert_int_equal(k.of[c][q], has[c][q] ? n : 0);
+        }
+    }
+    assert_true(plan_needs_audio(&p) && plan_needs_direction(&p));
+    size_t hint = 0;
+    struct plan_trial t;
+    const char *id = b->samples[0].id;
+    assert_false(plan_find(&p, "nobody", "matched", "direct", 1, &hint, &t));
+    assert_false(plan_find(&p, id, "matched", "cot", 1, &hint, &t));
+    assert_false(plan_find(&p, id, "loud", "direct", 1, &hint, &t));
+    assert_false(plan_find(&p, id, "matched", "direct", 3, &hint, &t));
+    plan_release(&p);
+}
+
+static void test_mistakes(void **state)
+{
+    const struct bench *b = *state;
+    struct plan p;
+    struct err err = {0};
+    struct bench_selection all = {0};
+    const char *twice[] = {paths[0], paths[0]};
+    assert_int_equal(plan_init(b, &all, 1u << CONDITION_MATCHED, twice, 2, 1, &p, &err), -1);
+    assert_non_null(strstr(err.msg, "two prompts are named direct"));
+    assert_int_equal(plan_init(b, &all, 1u << CONDITION_TEXT, &paths[1], 1, 1, &p, &err), -1);
+    assert_non_null(strstr(err.msg, "condition text: no sample and prompt"));
+    assert_int_equal(plan_init(b, &all, 1u << CONDITION_TEXT, paths, 2, 1, &p, &err), -1);
+    assert_non_null(strstr(err.msg, "prompt scene: cannot be asked"));
+    assert_int_equal(plan_init(b, &all, 1u << CONDITION_TEXT, paths, 0, 1, &p, &err), -1);
+    const char *nowhere[] = {TEST_DATA_DIR "/prompts/nowhere.yaml"};
+    assert_int_equal(plan_init(b, &all, 1u << CONDITION_TEXT, nowhere, 1, 1, &p, &err), -1);
+    assert_non_null(strstr(err.msg, "nowhere.yaml"));
+    char nobody[] = "nobody";
+    char *only[] = {nobody};
+    struct bench_selection select = {.only = only, .n_only = 1};
+    assert_int_equal(plan_init(b, &select, 1u << CONDITION_TEXT, paths, 1, 1, &p, &err), -1);
+    assert_int_equal(err.code, ERR_USAGE);
+}
+
+static int load(void **state)
+{
+    static struct bench b;
+    struct err err = {0};
+    *state = &b;
+    return bench_load(TEST_DATA_DIR "/spec.yaml", TEST_DATA_DIR, NULL, &b, &err);
+}
+
+static int release(void **state)
+{
+    bench_release(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_trials),
+        cmocka_unit_test(test_mistakes),
+    };
+    return cmocka_run_group_tests(tests, load, release);
+}
