@@ -15,25 +15,19 @@ struct plan_options {
 struct plan_options plan_default_options(void);
 
 /* Rows of a table of options for a struct plan_options o. */
-#define PLAN_OPTIONS(o)                                                                            \
-    {'c',     "conditions",                                                                        \
-     OPT_STR, &(o).conditions,                                                                     \
-     "LIST",  "what the model gets (default: matched,speech)",                                     \
-     0,       0},                                                                                  \
-        {'a',     "strategies",                                                                    \
-         OPT_STR, &(o).strategies,                                                                 \
-         "LIST",  "how it is asked: prompts' names or files (default: direct)",                    \
-         0,       0},                                                                              \
-        {0,         "only", OPT_STR,                                                               \
-         &(o).only, "LIST", "only these items, scenes, categories, kinds, splits",                 \
-         0,         0},                                                                            \
-        {0,          "limit", OPT_INT,                                                             \
-         &(o).limit, "N",     "at most N samples, whole items evenly over the benchmark",          \
-         1,          1L << 31},                                                                    \
-    {                                                                                              \
-        0, "repeats", OPT_INT, &(o).n_repeats, "N",                                                \
-            "ask each trial N times; wants --temperature (default: 1)", 1, PLAN_MAX_REPEATS        \
-    }
+/* clang-format off */
+#define PLAN_OPTIONS(o) \
+    {'c', "conditions", OPT_STR, &(o).conditions, "LIST", \
+     "what the model gets (default: matched,speech)", 0, 0}, \
+    {'a', "strategies", OPT_STR, &(o).strategies, "LIST", \
+     "how it is asked: prompts' names or files (default: direct)", 0, 0}, \
+    {0, "only", OPT_STR, &(o).only, "LIST", \
+     "only these items, scenes, categories, kinds, splits", 0, 0}, \
+    {0, "limit", OPT_INT, &(o).limit, "N", \
+     "at most N samples, whole items evenly over the benchmark", 1, 1L << 31}, \
+    {0, "repeats", OPT_INT, &(o).n_repeats, "N", \
+     "ask each trial N times; wants --temperature (default: 1)", 1, PLAN_MAX_REPEATS}
+/* clang-format on */
 
 /* ret is the caller's: plan_release(). */
 int plan_from_options(const struct plan_options *o, const struct bench *bench, struct plan *ret,
