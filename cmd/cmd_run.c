@@ -222,7 +222,7 @@ static int run(int argc, char **argv)
             "  aor run bench\n"
             "  aor run bench -c matched,mismatched,text -a direct,cot,transcribe,scene\n"
             "  aor run bench -m qwen2-audio.gguf --mmproj qwen2-audio-mmproj.gguf -o qwen2.db\n"
-            "  aor run bench -m llama.gguf -c text,text-scene --only scenario,test --limit 200\n",
+            "  aor run bench -m llama.gguf -c text,text-scene --only test --limit 200\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);
