@@ -42,13 +42,16 @@ bodies() {
                 '{temperature: 0, max_tokens: $max, messages: [{role: "system", content: $system},
                   {role: "user", content: [{type: "input_audio", input_audio: {data: $wav, format: "wav"}},
                                            {type: "text", text: $text}]}]}' >bodies/$i.json
-            printf '%surl = "http://127.0.0.1:PORT/v1/chat/completions"\nheader = "Content-Type: application/json"\ndata = "@bodies/%s.json"\noutput = "bodies/%s.out"\n' \
-                "$([ $i -eq 0 ] || echo 'next
-')" $i $i >>bodies/config.new
+            {
+                [ $i -eq 0 ] || echo next
+                echo 'url = "http://127.0.0.1:PORT/v1/chat/completions"'
+                echo 'header = "Content-Type: application/json"'
+                echo "data = \"@bodies/$i.json\""
+                echo "output = \"bodies/$i.out\""
+            } >>bodies/config
             i=$((i + 1))
         done
     done <samples
-    mv bodies/config.new bodies/config
 }
 
 # ask_server SLOTS IN_FLIGHT OPTION...: answers a second

@@ -83,8 +83,9 @@ static int check_plan(const struct run_options *o, const struct plan *plan,
                        "conditions with sound need the model's audio encoder: name it with "
                        "--mmproj, or ask -c text,text-scene");
     }
-    if (plan_needs_direction(plan) != (o->direction != NULL)) {
-        return err_set(err, ERR_USAGE, "-a " PLAN_STEERED " and --direction want each other");
+    if (plan_needs_direction(plan) != (o->direction != NULL) || (o->strength && !o->direction)) {
+        return err_set(err, ERR_USAGE,
+                       "-a " PLAN_STEERED " and --direction (with --strength) want each other");
     }
     if (plan->n_repeats > 1 && p->temperature <= 0) {
         return err_set(err, ERR_USAGE,
@@ -150,6 +151,9 @@ static int run_with(const char *bench_dir, const struct run_options *o, struct e
         (o->chat_template && fs_read(o->chat_template, MAX_TEMPLATE, &template_text, err) != 0)) {
         ok = -1;
     }
+    if (ok == 0 && o->chat_template && template_text.len == 0) {
+        ok = err_set(err, ERR_FORMAT, "%s: is empty", o->chat_template);
+    }
     p.model.chat_template = template_text.data;
     if (ok == 0) {
         ok = ask(bench_dir, o, &p, &summary, err);
@@ -189,9 +193,10 @@ static int run(int argc, char **argv)
         {0, "retry-errors", OPT_FLAG, &o.retry_errors, NULL,
          "try trials again that ended in an error", 0, 0},
         {0, "fast", OPT_FLAG, &o.is_fast, NULL,
-         "one KV cache for all: answers may differ a little from llama.cpp's", 0, 0},
+         "decode trials together: some answers differ from llama.cpp's", 0, 0},
         {0, "parallel", OPT_INT, &o.n_parallel, "N",
-         "trials decoded together, 0: by the model's size (default: 0)", 0, LOCAL_MAX_PARALLEL},
+         "trials at a time, 0: 1, with --fast by the model's size (default: 0)", 0,
+         LOCAL_MAX_PARALLEL},
         {'j', "processes", OPT_INT, &o.n_workers, "N",
          "model processes, 0: by the model's size (default: 0)", 0, RUN_MAX_WORKERS},
         {'t', "threads", OPT_INT, &o.n_threads, "N",

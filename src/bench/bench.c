@@ -1,5 +1,6 @@
 #include "bench/bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,13 +270,50 @@ static bool is_named(const struct item *t, const char *name)
     return i < sizeof names / sizeof *names;
 }
 
+struct place {
+    double key;
+    size_t item;
+};
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *x = a;
+    const struct place *y = b;
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/*
+ * Choose of meant[n] as many items as keep to limit samples, at least one, in the order of the
+ * fractional parts of i times the golden ratio: any beginning of it lies evenly over the plan, and
+ * what a greater limit chooses holds what a smaller one does.
+ */
+static void choose_within(const struct bench *b, const size_t *meant, size_t n, size_t limit,
+                          bool *ret_chosen)
+{
+    struct place *places = xcalloc(n, sizeof *places);
+    for (size_t i = 0; i < n; i++) {
+        double x = (double)i * 0.6180339887498949;
+        places[i] = (struct place){x - floor(x), meant[i]};
+    }
+    qsort(places, n, sizeof *places, compare_places);
+    size_t n_samples = 0;
+    for (size_t k = 0; k < n; k++) {
+        n_samples += 2 * (size_t)b->spec.n_pairs[b->items.items[places[k].item].kind];
+        if (k > 0 && n_samples > limit) {
+            break;
+        }
+        ret_chosen[places[k].item] = true;
+    }
+    free(places);
+}
+
 int bench_choose(const struct bench *b, const struct bench_selection *select, bool *ret_chosen,
                  struct err *err)
 {
     const struct item_set *items = &b->items;
     size_t *meant = xcalloc(items->n_items, sizeof *meant);
     bool *has_meaning = xcalloc(select->n_only, sizeof *has_meaning);
-    size_t n = 0, total = 0;
+    size_t n = 0;
     int ok = 0;
     for (size_t i = 0; i < items->n_items; i++) {
         const struct item *t = &items->items[i];
@@ -286,7 +324,6 @@ int bench_choose(const struct bench *b, const struct bench_selection *select, bo
             }
         }
         if (is_wanted && spec_wants(&b->spec, t->id)) {
-            total += 2 * (size_t)b->spec.n_pairs[t->kind];
             meant[n++] = i;
         }
     }
@@ -296,23 +333,10 @@ int bench_choose(const struct bench *b, const struct bench_selection *select, bo
                          select->only[j]);
         }
     }
-    size_t limit = select->limit > 0 ? (size_t)select->limit : total;
-    size_t n_kept = n;
-    while (n_kept > 1) {
-        size_t sum = 0;
-        for (size_t k = 0; k < n_kept; k++) {
-            sum += 2 * (size_t)b->spec.n_pairs[items->items[meant[k * n / n_kept]].kind];
-        }
-        if (sum <= limit) {
-            break;
-        }
-        n_kept--;
-    }
     if (ok == 0) {
         memset(ret_chosen, 0, items->n_items * sizeof *ret_chosen);
-        for (size_t k = 0; k < n_kept; k++) {
-            ret_chosen[meant[k * n / n_kept]] = true;
-        }
+        size_t limit = select->limit > 0 ? (size_t)select->limit : SIZE_MAX;
+        choose_within(b, meant, n, limit, ret_chosen);
     }
     free(has_meaning);
     free(meant);

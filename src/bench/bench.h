@@ -50,8 +50,8 @@ struct bench {
 struct bench_selection {
     char **only; /* ids of items, scenes, categories, kinds, splits; any of them */
     size_t n_only;
-    long limit; /* whole items, at least one, evenly over the plan, of at most so many samples; 0:
-                   no limit */
+    long limit; /* whole items, at least one, evenly over the plan, of at most so many samples; a
+                   greater limit chooses these and more; 0: no limit */
 };
 
 /*

@@ -445,24 +445,38 @@ static int admit(struct batch *b, local_done_fn done, void *user, struct err *er
     return 0;
 }
 
-int local_step(struct local_model *m, local_done_fn done, void *user, struct err *err)
+static void add_seat(struct batch *b, int seat)
 {
-    struct batch *b = m->batch;
-    if (admit(b, done, user, err) != 0) {
-        return -1;
+    struct seat *s = &b->seats[seat];
+    add_row(b, s->token, s->n_past, seq_of(seat), true,
+            (struct local_row){.id = s->id, .position = s->n_past, .is_generated = true});
+    s->n_past++;
+}
+
+/* One token of each question, each in a step of its own. */
+static int step_alone(struct batch *b, local_done_fn done, void *user, struct err *err)
+{
+    for (int i = 0; i < b->n_seats; i++) {
+        if (b->seats[i].is_running) {
+            b->rows.n_tokens = 0;
+            add_seat(b, i);
+            if (decode_rows(b, b->context, err) != 0 || choose(b, i, 0, done, user, err) != 0) {
+                return -1;
+            }
+        }
     }
-    if (b->n_running == 0) {
-        return 0;
-    }
+    return 0;
+}
+
+/* One token of each question, all in one step. */
+static int step_together(struct batch *b, local_done_fn done, void *user, struct err *err)
+{
     int seats[LOCAL_MAX_PARALLEL];
     b->rows.n_tokens = 0;
     for (int i = 0; i < b->n_seats; i++) {
-        struct seat *s = &b->seats[i];
-        if (s->is_running) {
+        if (b->seats[i].is_running) {
             seats[b->rows.n_tokens] = i;
-            add_row(b, s->token, s->n_past, seq_of(i), true,
-                    (struct local_row){.id = s->id, .position = s->n_past, .is_generated = true});
-            s->n_past++;
+            add_seat(b, i);
         }
     }
     if (decode_rows(b, b->context, err) != 0) {
@@ -474,6 +488,18 @@ int local_step(struct local_model *m, local_done_fn done, void *user, struct err
         }
     }
     return 0;
+}
+
+int local_step(struct local_model *m, local_done_fn done, void *user, struct err *err)
+{
+    struct batch *b = m->batch;
+    if (admit(b, done, user, err) != 0) {
+        return -1;
+    }
+    if (b->n_running == 0) {
+        return 0;
+    }
+    return b->is_fast ? step_together(b, done, user, err) : step_alone(b, done, user, err);
 }
 
 bool local_has_room(const struct local_model *m)

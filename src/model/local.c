@@ -135,7 +135,10 @@ int local_open(const struct local_params *p, struct local_model **ret, struct er
     m->n_ctx = p->n_ctx < n_ctx_train ? p->n_ctx : n_ctx_train;
     bool is_small = llama_model_n_params(m->text) < LOCAL_SMALL_MODEL;
     m->n_threads = p->n_threads > 0 ? p->n_threads : is_small ? 1 : pool_default_workers();
-    m->n_parallel = p->n_parallel > 0 ? p->n_parallel : is_small ? 4 : fitting_parallel(m);
+    m->n_parallel = p->n_parallel > 0 ? p->n_parallel
+                    : !p->is_fast     ? 1
+                    : is_small        ? 4
+                                      : fitting_parallel(m);
     m->on_gpu = p->n_gpu_layers != 0 && llama_supports_gpu_offload();
     llama_model_desc(m->text, m->description, sizeof m->description);
     if (p->direction_path &&

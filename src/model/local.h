@@ -2,18 +2,21 @@
  * local.h - GGUF models in this process, through libllama and libmtmd (llama.cpp v0.5.0).
  *
  * Questions about one audio are a group: it is encoded once, and what their prompts share (the head
- * before the audio, the audio) is evaluated once and copied. Questions are decoded together, each
- * in a sequence of its own, and a finished one makes room for the next:
+ * before the audio, the audio) is evaluated once and copied. A finished question makes room for the
+ * next:
  *
  *     while (there is work)
  *         while (local_has_room(m)) local_submit(m, next group)
  *         local_step(m, take_answer, user)
  *
- * Exact: every sequence has a stream of its own in the KV cache, so that what else is in the batch
- * moves a question's logits by rounding only (some 1e-6), and greedy answers are those of
- * llama-mtmd-cli and llama-server. Fast: one cache for all, where prefixes are shared without a
- * copy, but attention runs over everybody's cells (some 1e-3); one in LOCAL_CHECK_EVERY questions
- * is answered a second time, alone, and the difference reported.
+ * Exact: each question has a stream of its own in the KV cache and each of its tokens a step of its
+ * own, so that nothing depends on what runs beside it: on processors greedy answers are, bit by
+ * bit, those of llama-mtmd-cli and llama-server with the same attention (flash attention is off
+ * without a GPU, where it is slower at these lengths). Fast: all questions' next tokens are one
+ * step, in one cache that shares prefixes without a copy. Kernels round otherwise with more rows,
+ * and f16 activations and caches make some 1e-3 of a logit of it, which decides where two tokens
+ * are nearly equal; so one in LOCAL_CHECK_EVERY questions is answered a second time, alone, and the
+ * difference reported.
  *
  * ggml ends the process on some bad files and out of memory: open and ask models in a child process
  * (run/worker.h).
@@ -47,13 +50,13 @@ struct local_params {
     double strength;            /* factor of the direction */
     int n_threads;              /* 0: one below LOCAL_SMALL_MODEL parameters, else all processors */
     int n_ctx;                  /* tokens of one trial; at most the model's own */
-    int n_parallel;             /* questions decoded together, 1..LOCAL_MAX_PARALLEL; 0: 4 below
-                                   LOCAL_SMALL_MODEL parameters, where more gain nothing, else as many as
-                                   LOCAL_CACHE_BYTES hold, at most 16 */
-    int n_gpu_layers;           /* -1: all that fit */
-    bool is_fast;               /* see above */
-    bool is_plain;              /* evaluate every prompt as a whole: nothing shared but the audio's
-                                   encoding. Set by itself where a model's memory cannot be copied */
+    int n_parallel;   /* questions at a time, 1..LOCAL_MAX_PARALLEL; 0: one in the exact mode, where
+                         more gain nothing; in the fast one 4 below LOCAL_SMALL_MODEL parameters, else
+                         as many as LOCAL_CACHE_BYTES hold, at most 16 */
+    int n_gpu_layers; /* -1: all that fit */
+    bool is_fast;     /* see above */
+    bool is_plain;    /* evaluate every prompt as a whole: nothing shared but the audio's
+                         encoding. Set by itself where a model's memory cannot be copied */
 };
 
 struct local_params local_default_params(void);

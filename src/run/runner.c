@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/cancel.h"
 #include "base/log.h"
@@ -42,6 +43,7 @@ struct runner {
     int n_lanes;
     struct store_trial next; /* pending, and of the plan; id -1: none is left */
     struct worker_task next_task;
+    bool is_prepared; /* the file holds the plan */
     int64_t call_id;
     int64_t n_trials, n_answers, n_errors; /* of the plan */
     int64_t n_new, n_refusals;
@@ -74,8 +76,10 @@ static int put_identity(struct runner *r, const char *key, const char *value, st
     if (!stored) {
         ok = store_put_info(r->store, key, value, err);
     } else if (strcmp(stored, value) != 0) {
-        ok = err_set(err, ERR_USAGE, "%s: holds a run with another %s; name another file with -o",
-                     r->params->db_path, key);
+        ok =
+            err_set(err, ERR_USAGE,
+                    "%s: holds a run with another %s (%.20s, now %.20s); name another file with -o",
+                    r->params->db_path, key, stored, value);
     }
     free(stored);
     return ok;
@@ -624,12 +628,14 @@ static void fill_summary(const struct runner *r, double seconds, struct run_summ
 int run_model(const struct run_params *p, struct run_summary *ret, struct err *err)
 {
     double started = clock_s();
+    bool was_there = fs_exists(p->db_path);
     struct runner r = {.params = p, .plan = p->plan, .dataset = p->dataset};
     int ok = -1;
     if (store_open(p->db_path, STORE_CREATE, &r.store, err) == 0) {
         r.worker_params = (struct worker_params){p->dataset,     p->plan, p->model,
                                                  p->temperature, p->seed, p->timeout_s};
-        if (prepare(&r, err) == 0) {
+        r.is_prepared = prepare(&r, err) == 0;
+        if (r.is_prepared) {
             ok = run_pending(&r, err);
             fill_summary(&r, clock_s() - started, ret);
         }
@@ -638,8 +644,12 @@ int run_model(const struct run_params *p, struct run_summary *ret, struct err *e
         worker_stop(&r.lanes[i].worker);
     }
     free(r.lanes);
+    bool is_empty = r.store && !was_there && !r.is_prepared;
     if (store_close(r.store, ok == 0 ? err : NULL) != 0) {
         ok = -1;
+    }
+    if (is_empty) { /* there is nothing in it but the schema */
+        unlink(p->db_path);
     }
     return ok;
 }

@@ -196,9 +196,10 @@ int store_open(const char *path, enum store_mode mode, struct store **ret, struc
     if (s->is_old) { /* a writer brings it up to date */
         store_close(s, NULL);
         struct store *writer = NULL;
-        return store_open(path, STORE_WRITE, &writer, err) == 0 && store_close(writer, err) == 0
-                   ? store_open(path, STORE_READ, ret, err)
-                   : -1;
+        if (store_open(path, STORE_WRITE, &writer, err) != 0 || store_close(writer, err) != 0) {
+            return err_wrap(err, "%s: an older aor's run, to be brought up to date", path);
+        }
+        return store_open(path, STORE_READ, ret, err);
     }
     *ret = s;
     return 0;
