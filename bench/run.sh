@@ -75,17 +75,15 @@ ask_server() {
     rate "$n_requests" "$a" "$b"
 }
 
-# best_of FA: the best setting of the server; prints "RATE SETTING"
+# best_of FA: the best setting of the server with this flash attention; prints "RATE SETTING"
 best_of() {
-    local threads slots factor figure
+    local threads slots figure
     for threads in 1 2; do
         for slots in 1 2 4 8; do
-            for factor in 1 2; do
-                figure=$(ask_server $slots $((slots * factor)) -t $threads -fa "$1")
-                echo "$figure -np $slots, $((slots * factor)) in flight, -t $threads, -fa $1"
-            done
+            figure=$(ask_server $slots $((slots * 2)) -t $threads -fa "$1")
+            echo "$figure -np $slots, $((slots * 2)) in flight, -t $threads, -fa $1"
         done
-    done | tee -a settings | sort -rn | head -n 1
+    done | sort -rn | head -n 1
 }
 
 # ours OPTION...: answers a second of aor run, by its own count of trials
