@@ -60,6 +60,7 @@ bench: release
 	@$(SETUP)/apt.sh dev bench
 	@$(SETUP)/sounds.sh >/dev/null
 	@bench/build.sh build/release/aor
+	@bench/run.sh build/release/aor "$$(tools/setup/llama.sh peers)/bin"
 
 install: release
 	cmake --install build/release
