@@ -95,6 +95,9 @@ static int open_audio(struct local_model *m, const struct local_params *p, struc
     mp.print_timings = false;
     mp.n_threads = m->n_threads;
     mp.warmup = false;
+    if (!m->on_gpu) { /* as the language model: see batch.c */
+        mp.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    }
     local_clear_error();
     m->audio = mtmd_init_from_file(p->mmproj_path, m->text, mp);
     if (!m->audio) {
