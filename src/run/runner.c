@@ -538,7 +538,7 @@ static int receive_all(struct runner *r, struct pollfd *polls, struct err *err)
                 ok = take_death(r, l, &death, err);
                 break;
             }
-            ok = take_reply(r, l, &reply, err);
+            ok = reply.is_alive ? 0 : take_reply(r, l, &reply, err);
             free(reply.text);
             ready->revents = 0;
             poll(ready, 1, 0);

@@ -22,9 +22,11 @@ enum frame_kind {
     FRAME_ABORT,  /* text: ggml's last words, or why the model cannot go on */
     FRAME_ANSWER,
     FRAME_ERROR, /* text: why this trial has no answer */
+    FRAME_ALIVE, /* a step is done, and no answer with it */
 };
 
 #define MAX_TEXT (16u << 20)
+#define ALIVE_EVERY_S 0.5
 
 struct frame {
     enum frame_kind kind;
@@ -63,23 +65,26 @@ struct child {
     struct local_model *model;
     struct renderer renderer;
     int in, out;
+    double said_s;        /* when the parent last heard something */
     struct group waiting; /* .n > 0: read, but not yet submitted */
     bool is_steered;
     bool is_at_end; /* the parent sends no more */
 };
 
-static void send_error(const struct child *c, int64_t trial_id, const char *message)
+static void send_error(struct child *c, int64_t trial_id, const char *message)
 {
+    c->said_s = clock_s();
     send_frame(c->out, (struct frame){.kind = FRAME_ERROR, .trial_id = trial_id}, message);
 }
 
 static void take_answer(int64_t id, const struct local_answer *answer, void *user)
 {
-    const struct child *c = user;
+    struct child *c = user;
     if (answer->error) {
         send_error(c, id, answer->error);
         return;
     }
+    c->said_s = clock_s();
     send_frame(c->out, (struct frame){.kind = FRAME_ANSWER, .trial_id = id, .answer = *answer},
                answer->text);
 }
@@ -201,6 +206,15 @@ static void fill_model(struct child *c)
     }
 }
 
+/* Many answers at once may all be long: that steps are done shows that the model works. */
+static void say_alive(struct child *c)
+{
+    if (local_n_pending(c->model) > 0 && clock_s() - c->said_s > ALIVE_EVERY_S) {
+        c->said_s = clock_s();
+        send_frame(c->out, (struct frame){.kind = FRAME_ALIVE}, "");
+    }
+}
+
 static int open_model(struct child *c, struct err *err)
 {
     const struct plan *plan = c->params->plan;
@@ -235,6 +249,7 @@ static void run_child(const struct worker_params *p, int in, int out)
             send_frame(out, (struct frame){.kind = FRAME_ABORT}, err.msg);
             _exit(1);
         }
+        say_alive(&c);
     } while (!c.is_at_end || c.waiting.n > 0 || local_n_pending(c.model) > 0);
     renderer_release(&c.renderer);
     local_free(c.model);
@@ -400,8 +415,10 @@ int worker_receive(struct worker *w, struct worker_reply *ret, struct err *err)
         free(text);
         return -1;
     }
-    *ret = (struct worker_reply){
-        .trial_id = f.trial_id, .is_error = f.kind == FRAME_ERROR, .text = text};
+    *ret = (struct worker_reply){.trial_id = f.trial_id,
+                                 .is_alive = f.kind == FRAME_ALIVE,
+                                 .is_error = f.kind == FRAME_ERROR,
+                                 .text = text};
     if (f.kind == FRAME_ANSWER) {
         ret->answer = f.answer;
     }

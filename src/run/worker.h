@@ -22,7 +22,7 @@ struct worker_params {
     struct local_params model;
     double temperature; /* 0: greedy */
     uint64_t seed;
-    double timeout_s; /* no word for so long counts as the child's death */
+    double timeout_s; /* no step done for so long counts as the child's death */
 };
 
 struct worker {
@@ -42,6 +42,7 @@ struct worker_task {
 };
 
 struct worker_reply {
+    bool is_alive; /* no answer yet, but the model works at them; the rest is unset */
     int64_t trial_id;
     struct local_answer answer; /* .error and .text are in text */
     bool is_error;
