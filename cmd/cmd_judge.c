@@ -77,7 +77,7 @@ static int score_probe(struct judging *j, const struct store_row *row, enum verd
     j->probes[p].n++;
     j->probes[p].n_unassessable += isnan(value);
     j->probes[p].sum += isnan(value) ? 0 : value;
-    return store_put_score(j->store, row->trial_id, value, err);
+    return store_put_score(j->store, row->trial_id, rule_judge_id(j->judge), value, err);
 }
 
 static int take_row(const struct store_row *row, void *user, struct err *err)

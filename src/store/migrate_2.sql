@@ -58,7 +58,9 @@ ALTER TABLE response ADD COLUMN checked INTEGER;
 ALTER TABLE response ADD COLUMN check_margin REAL;
 
 CREATE TABLE score (
-    trial INTEGER PRIMARY KEY REFERENCES trial (id),
+    trial INTEGER NOT NULL REFERENCES trial (id),
+    judge TEXT NOT NULL,
     value REAL,
-    stored_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
-);
+    stored_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
+    PRIMARY KEY (trial, judge)
+) WITHOUT ROWID;

@@ -86,9 +86,11 @@ CREATE TABLE verdict (
 ) WITHOUT ROWID;
 
 -- What a probe's answer shows: word errors over words (transcribe), 1 or 0 (scene); NULL: it was
--- refused or is no answer, so nothing can be said.
+-- refused or is no answer, so nothing can be said. What a refusal is, the judge says.
 CREATE TABLE score (
-    trial INTEGER PRIMARY KEY REFERENCES trial (id),
+    trial INTEGER NOT NULL REFERENCES trial (id),
+    judge TEXT NOT NULL,
     value REAL,
-    stored_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
-);
+    stored_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
+    PRIMARY KEY (trial, judge)
+) WITHOUT ROWID;

@@ -63,7 +63,7 @@ static const char *const statement_sql[N_STATEMENTS] = {
     [DELETE_ERROR] = "DELETE FROM response WHERE trial = ?1 AND is_error = 1",
     [PUT_VERDICT] = "INSERT OR REPLACE INTO verdict (trial, judge, verdict, detail) "
                     "VALUES (?1, ?2, ?3, ?4)",
-    [PUT_SCORE] = "INSERT OR REPLACE INTO score (trial, value) VALUES (?1, ?2)",
+    [PUT_SCORE] = "INSERT OR REPLACE INTO score (trial, judge, value) VALUES (?1, ?2, ?3)",
     [COUNT_CHECKS] = "SELECT count(checked), total(checked), max(check_margin) FROM response",
 };
 
@@ -491,7 +491,8 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
         "r.answer_at, z.trial, z.value "
         "FROM trial t JOIN sample p ON p.id = t.sample "
         "LEFT JOIN strategy y ON y.name = t.strategy LEFT JOIN scene c ON c.id = t.scene "
-        "LEFT JOIN response r ON r.trial = t.id LEFT JOIN score z ON z.trial = t.id "
+        "LEFT JOIN response r ON r.trial = t.id "
+        "LEFT JOIN score z ON z.trial = t.id AND z.judge = ?1 "
         "LEFT JOIN verdict v ON v.trial = t.id AND v.judge = ?1 ORDER BY t.id";
     sqlite3_stmt *st = NULL;
     int ok = -1;
@@ -559,10 +560,12 @@ int store_put_verdict(struct store *s, int64_t trial_id, const char *judge, cons
     return run(s, PUT_VERDICT, err);
 }
 
-int store_put_score(struct store *s, int64_t trial_id, double value, struct err *err)
+int store_put_score(struct store *s, int64_t trial_id, const char *judge, double value,
+                    struct err *err)
 {
     sqlite3_bind_int64(s->statements[PUT_SCORE], 1, trial_id);
-    bind_double(s->statements[PUT_SCORE], 2, isnan(value) ? NULL : &value);
+    bind_text(s->statements[PUT_SCORE], 2, judge);
+    bind_double(s->statements[PUT_SCORE], 3, isnan(value) ? NULL : &value);
     return run(s, PUT_SCORE, err);
 }
 

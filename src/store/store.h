@@ -125,8 +125,8 @@ struct store_row {
 };
 
 /*
- * Call fn for every trial in order, with the verdicts of judge (NULL: none). Stops at fn's first
- * non-zero return and returns -1 then, with fn's *err.
+ * Call fn for every trial in order, with verdicts and scores of judge (NULL: none). Stops at fn's
+ * first non-zero return and returns -1 then, with fn's *err.
  */
 typedef int (*store_row_fn)(const struct store_row *row, void *user, struct err *err);
 int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, struct err *err);
@@ -135,8 +135,9 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
 int store_put_verdict(struct store *s, int64_t trial_id, const char *judge, const char *verdict,
                       const char *detail, struct err *err);
 
-/* Replaces an earlier score. NAN: nothing can be said. */
-int store_put_score(struct store *s, int64_t trial_id, double value, struct err *err);
+/* Replaces an earlier score of the same judge. NAN: nothing can be said. */
+int store_put_score(struct store *s, int64_t trial_id, const char *judge, double value,
+                    struct err *err);
 
 /* How the second answers of the fast mode came out. */
 struct store_checks {

@@ -108,7 +108,8 @@ static void test_run(void **state)
     assert_int_equal(store_each_trial(s, count_state, states, &err), 0);
     assert_true(states[STORE_PENDING] == 0 && states[STORE_ANSWERED] == 1 &&
                 states[STORE_FAILED] == 1);
-    assert_int_equal(store_put_score(s, first, 0.5, &err), 0);
+    assert_int_equal(store_put_score(s, first, "j", 0.5, &err), 0);
+    assert_int_equal(store_put_score(s, first, "another", 1, &err), 0);
     int n = 0;
     assert_int_equal(store_each(s, "j", count_row, &n, &err), 0);
     assert_int_equal(n, 2);
