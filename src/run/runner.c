@@ -567,7 +567,10 @@ static int answer_all(struct runner *r, struct err *err)
                      count_in_flight(r));
         }
         if (!is_draining && feed_all(r, err) != 0) {
-            return -1;
+            if (err->code != ERR_CANCELLED) {
+                return -1;
+            }
+            continue; /* one lane's model was loading: what the others have is waited for */
         }
         if (count_in_flight(r) == 0) {
             return is_draining ? err_set(err, ERR_CANCELLED,
