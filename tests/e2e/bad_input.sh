@@ -40,8 +40,11 @@ fails "a chat template that does not parse" 1 'chat template' "$AOR" run "$BENCH
 printf '{{ raise_exception("no") }}' >template.jinja
 fails "a chat template that refuses" 1 'chat template' "$AOR" run "$BENCH" --chat-template template.jinja -o t.db
 
-cp "$SOURCE/tests/data/no-system.yaml" other-prompt.yaml
-fails "another prompt in the same run file" 2 'another prompt' "$AOR" run "$BENCH" -c speech -o m.db -p other-prompt.yaml
+sed 's/^name: .*/name: direct/' "$SOURCE/tests/data/no-system.yaml" >other-prompt.yaml
+fails "another prompt of the same name in the run file" 2 'holds a run with another prompt direct' \
+    "$AOR" run "$BENCH" -c speech -o m.db -a ./other-prompt.yaml
+fails "no such prompt" 2 'nonsense: there is no such prompt' "$AOR" run "$BENCH" -o m.db -a nonsense
+fails "two prompts of one name" 2 'two prompts are named direct' "$AOR" run "$BENCH" -o m.db -a direct,other-prompt.yaml
 
 # YAML: line and column
 data() {
@@ -113,68 +116,85 @@ fails "another program's database" 1 'not a run of aor' "$AOR" judge wal.db
 untouched() { [ "$(sha256sum <wal.db)" = "$before" ]; }
 ok "it stays as it was" untouched
 cp m.db nulls.db && sql nulls.db 'drop table sample; create table sample (id text primary key, kind, scenario, category, text,
-    alone, gender, emotion, rate, voice, engine, scene, snr_db) without rowid; insert into sample (id) select distinct sample from trial'
+    alone, gender, emotion, rate, voice, engine, scene, snr_db, split) without rowid; insert into sample (id) select distinct sample from trial'
 nulls() { "$AOR" judge nulls.db && "$AOR" stats nulls.db >/dev/null; }
 ok "a run file with holes" nulls
 fails "a run without verdicts" 2 'run aor judge' "$AOR" stats m.db
 cp m.db newer.db && sql newer.db 'pragma user_version = 99'
 fails "a newer schema" 1 'schema version 99' "$AOR" judge newer.db
+
+# Signals, to the program and to the model's processes
+ALL=direct,cot,transcribe,scene
+all_once() { [ "$(sql "$1" 'select count(*), count(distinct trial), sum(is_error) from response')" = "266|266|0" ]; }
+until_answers() {
+    i=0
+    until [ "$(sql "file:$1?mode=ro" 'select count(*) > 0 from response' 2>/dev/null)" = 1 ] || [ $i -gt 100 ]; do
+        sleep 0.02
+        i=$((i + 1))
+    done
+}
 held() {
-    "$AOR" run "$BENCH" -o held.db 2>/dev/null &
+    "$AOR" run "$BENCH" -a $ALL -o held.db 2>/dev/null &
     pid=$!
     i=0
     until [ -e held.db-lock ] || [ $i -gt 100 ]; do sleep 0.01; i=$((i + 1)); done
-    "$AOR" run "$BENCH" -o held.db 2>held.err
+    "$AOR" run "$BENCH" -a $ALL -o held.db 2>held.err
     status=$?
     wait "$pid"
     [ $status -eq 1 ] && grep -q 'another process writes this run' held.err
 }
 ok "a second process on the same run" held
-cancelled() {
-    "$AOR" run "$BENCH" -o term.db 2>/dev/null &
-    pid=$!
-    sleep 0.4
-    kill -TERM "$pid"
-    wait "$pid"
-    [ "$?" -eq 4 ] && "$AOR" run "$BENCH" -o term.db && [ "$(sql term.db 'select count(*), count(distinct trial) from response')" = "76|76" ]
-}
 killed_model() {
-    "$AOR" run "$BENCH" -o child.db &
-    pid=$!
     n=0
-    while kill -0 "$pid" 2>/dev/null && [ $n -lt 20 ]; do
-        sleep 0.08
-        pkill -9 -P "$pid" && n=$((n + 1))
+    round=0
+    until "$AOR" run "$BENCH" -a $ALL -o child.db -j 2 --retry-errors || [ $round -ge 20 ]; do round=$((round + 1)); done &
+    all=$!
+    while kill -0 $all 2>/dev/null && [ $n -lt 12 ]; do
+        sleep 0.25
+        for run in $(pgrep -P $all); do
+            model=$(pgrep -P "$run" | shuf -n 1)
+            [ -n "$model" ] && kill -9 "$model" && n=$((n + 1))
+        done
     done
-    wait "$pid"
-    i=0
-    until "$AOR" run "$BENCH" -o child.db --retry-errors || [ $i -ge 3 ]; do i=$((i + 1)); done
+    wait $all
     echo "model processes killed: $n"
-    [ $n -ge 3 ] && [ "$(sql child.db 'select count(*), count(distinct trial), sum(is_error) from response')" = "76|76|0" ]
+    [ $n -ge 3 ] && all_once child.db
 }
-ok "a model process that is killed again and again costs no trial" killed_model
+ok "model processes that are killed again and again cost no trial" killed_model
 stalled() {
-    "$AOR" run "$BENCH" -c speech -o stalled.db --timeout 1 2>stalled.err &
+    "$AOR" run "$BENCH" -a $ALL -o stalled.db -j 2 --timeout 1 2>stalled.err &
     pid=$!
-    sleep 0.4
+    until_answers stalled.db
     pkill -STOP -P "$pid"
     wait "$pid"
+    status=$?
     cat stalled.err
-    [ "$(sql stalled.db 'select count(*), count(distinct trial) from response')" = "38|38" ]
+    [ $status -eq 0 ] && all_once stalled.db
 }
-ok "a model that stalls is ended and started again" stalled
+ok "models that stall are ended and started again" stalled
+cancelled() {
+    "$AOR" run "$BENCH" -a $ALL -o term.db 2>term.err &
+    pid=$!
+    until_answers term.db
+    kill -TERM "$pid"
+    wait "$pid"
+    [ "$?" -eq 4 ] && grep -q 'trials in flight' term.err && "$AOR" run "$BENCH" -a $ALL -o term.db && all_once term.db
+}
 ok "SIGTERM: exit code 4, and the same command goes on" cancelled
 
 # A full and a read-only disk
-if mkdir small-disk && mount -t tmpfs -o size=200k tmpfs small-disk 2>/dev/null; then
+if mkdir small-disk && mount -t tmpfs -o size=300k tmpfs small-disk 2>/dev/null; then
     trap 'umount "$T/small-disk"; rm -rf "$T"' EXIT
-    fails "a full disk" 1 'small-disk/run.db: database or disk is full' "$AOR" run "$BENCH" -o small-disk/run.db
+    fails "a full disk" 1 'small-disk/run.db: database or disk is full' "$AOR" run "$BENCH" -a $ALL -o small-disk/run.db -j 2 --parallel 16
     stored=$(sql small-disk/run.db 'select count(*) from response')
     echo "# stored before the disk was full: $stored"
-    some() { [ "$stored" -gt 0 ] && [ "$(sql small-disk/run.db 'pragma integrity_check')" = ok ]; }
+    some() { [ "$stored" -gt 0 ] && [ "$stored" -lt 266 ] && [ "$(sql small-disk/run.db 'pragma integrity_check')" = ok ]; }
     ok "what was stored is there" some
     mount -o remount,size=20m small-disk
-    goes_on() { "$AOR" run "$BENCH" -o small-disk/run.db && [ "$(sql small-disk/run.db 'select count(*), count(distinct trial) from response')" = "76|76" ]; }
+    goes_on() {
+        "$AOR" run "$BENCH" -a $ALL -o small-disk/run.db -j 2 --parallel 16 && all_once small-disk/run.db && [ "$(sql small-disk/run.db \
+            'select sum(n_stored) from call')" -le $((266 - stored)) ]
+    }
     ok "with more room the same command goes on" goes_on
     mount -o remount,size=600k small-disk 2>/dev/null
     fails "a full disk while building" 1 'small-disk/b.*(No space|full|write)' "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o small-disk/b
@@ -182,8 +202,17 @@ if mkdir small-disk && mount -t tmpfs -o size=200k tmpfs small-disk 2>/dev/null;
     rebuilt() { "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o small-disk/b && cmp small-disk/b/metadata.jsonl "$BENCH/metadata.jsonl"; }
     ok "with more room the build goes on" rebuilt
     "$AOR" judge small-disk/run.db >/dev/null 2>&1
+    cp small-disk/run.db small-disk/old.db && sql small-disk/old.db <"$SOURCE/tests/data/to-schema-1.sql"
+    cp small-disk/old.db .
     mount -o remount,ro small-disk
     ok "stats from a read-only mount" "$AOR" stats small-disk/run.db
+    ok "plan too" "$AOR" plan "$BENCH" -o small-disk/run.db
+    fails "judge does not write there" 1 'small-disk/run.db.*Read-only' "$AOR" judge small-disk/run.db
+    fails "a run does not go on there" 1 'small-disk/run.db.*Read-only' "$AOR" run "$BENCH" -c text -o small-disk/run.db
+    fails "a run file of schema 1 is not brought up to date there" 1 'small-disk/old.db.*Read-only' "$AOR" stats small-disk/old.db
+    fails "nor for a plan" 1 'small-disk/old.db.*Read-only' "$AOR" plan "$BENCH" -o small-disk/old.db
+    updated() { "$AOR" stats old.db && [ "$(sql old.db 'pragma user_version')" = 2 ]; }
+    ok "elsewhere it is" updated
     ok "a benchmark on a read-only mount runs" "$AOR" run small-disk/b -c speech -o ro.db
     fails "a run file on a read-only disk" 1 'small-disk/new.db.*(Read-only|unable to open)' "$AOR" run "$BENCH" -o small-disk/new.db
 else

@@ -56,18 +56,34 @@ finish() {
     exit
 }
 
-# The small benchmark, built once for all tests by this very program.
-small_bench() {
+# The benchmark of tests/data/NAME.yaml, built once for all tests by this very program.
+build_bench() {
     mkdir -p "$SHARED"
     (
         flock 9
-        [ -n "$(find "$SHARED/small/metadata.jsonl" -newer "$AOR" 2>/dev/null)" ] || rm -rf "$SHARED/small"
-        "$AOR" build -s "$SOURCE/tests/data/small.yaml" -o "$SHARED/small" 2>"$SHARED/build.log"
+        [ -n "$(find "$SHARED/$1/metadata.jsonl" -newer "$AOR" 2>/dev/null)" ] || rm -rf "${SHARED:?}/$1"
+        "$AOR" build -s "$SOURCE/tests/data/$1.yaml" -o "$SHARED/$1" 2>"$SHARED/build.log"
     ) 9>"$SHARED/lock" || {
         cat "$SHARED/build.log" >&2
         exit 1
     }
-    export BENCH=$SHARED/small
+    export BENCH=$SHARED/$1
+}
+small_bench() { build_bench small; }
+
+# llama-server with these options, in SERVER when it is ready; it ends with the test.
+start_server() {
+    port=$((20000 + $$ % 20000))
+    [ -z "${server:-}" ] || { kill "$server" && wait "$server" 2>/dev/null; }
+    "$LLAMA_BIN/llama-server" --host 127.0.0.1 --port $port -t 1 -np 1 -fa off --jinja "$@" >server.log 2>&1 &
+    server=$!
+    trap 'kill $server 2>/dev/null; rm -rf "$T"' EXIT
+    SERVER=http://127.0.0.1:$port
+    i=0
+    until curl -sf "$SERVER/health" >/dev/null || [ $i -ge 100 ]; do
+        sleep 0.1
+        i=$((i + 1))
+    done
 }
 
 sql() {
