@@ -5,14 +5,16 @@
 #   make test     all tests              make check   format, layers, static analysis, man pages
 #   make bench    speed and memory beside what one would use instead, as ratios
 #   make fuzz     each fuzz target for FUZZ_SECONDS
+#   make soak     kill -9 KILLS times a run, greedy and sampled
 #   make install PREFIX=/usr/local
 
 PREFIX ?= /usr/local
 DEMO ?= demo
 FUZZ_SECONDS ?= 10
+KILLS ?= 100
 SETUP := tools/setup
 
-.PHONY: all deps dev-deps release asan test check demo bench fuzz install clean
+.PHONY: all deps dev-deps release asan test check demo bench fuzz soak install clean
 
 all: release
 
@@ -51,6 +53,10 @@ fuzz: dev-deps
 	cmake --preset fuzz >/dev/null
 	cmake --build build/fuzz
 	tests/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+soak: dev-deps release
+	@AOR=$(CURDIR)/build/release/aor SOURCE=$(CURDIR) SHARED=$(CURDIR)/build/release/e2e \
+		KILLS=$(KILLS) sh tests/e2e/kill.sh
 
 demo: release
 	@$(SETUP)/sounds.sh >/dev/null
