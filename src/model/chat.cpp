@@ -1,6 +1,7 @@
 #include "model/chat.h"
 
 #include <chat.h>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <llama.h>
@@ -56,4 +57,27 @@ int chat_template_apply(const struct chat_template *t, const char *system, const
     } catch (const std::exception &e) {
         return err_set(err, ERR_FORMAT, "chat template: %s", e.what());
     }
+}
+
+static void (*on_exception)(const char *message);
+
+static void terminate()
+{
+    try {
+        if (std::current_exception()) {
+            std::rethrow_exception(std::current_exception());
+        }
+        on_exception("terminated");
+    } catch (const std::exception &e) {
+        on_exception(e.what());
+    } catch (...) {
+        on_exception("an exception");
+    }
+    std::abort();
+}
+
+void chat_on_exception(void (*callback)(const char *message))
+{
+    on_exception = callback;
+    std::set_terminate(terminate);
 }

@@ -1,5 +1,6 @@
 /*
- * chat.h - a model's own chat template (Jinja), through llama-common's engine.
+ * chat.h - what wants C++ of llama.cpp: a model's own chat template (Jinja), through llama-common's
+ * engine, and exceptions.
  */
 #ifndef AOR_MODEL_CHAT_H
 #define AOR_MODEL_CHAT_H
@@ -27,6 +28,9 @@ void chat_template_free(struct chat_template *t);
  */
 int chat_template_apply(const struct chat_template *t, const char *system, const char *user,
                         char **ret, struct err *err);
+
+/* Called with what a C++ exception says that nobody catches, just before it ends the process. */
+void chat_on_exception(void (*callback)(const char *message));
 
 #ifdef __cplusplus
 }

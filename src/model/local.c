@@ -54,6 +54,7 @@ const char *local_cpu_features(void)
 void local_on_abort(void (*callback)(const char *message))
 {
     ggml_set_abort_callback(callback);
+    chat_on_exception(callback);
 }
 
 int local_check_file(const char *path, struct err *err)

@@ -173,7 +173,8 @@ int local_on_residual(struct local_model *m, local_residual_fn fn, void *user, s
 const char *local_library_version(void);
 const char *local_cpu_features(void);
 
-/* Called with ggml's message just before it ends the process. NULL: none. */
+/* Called with the message of ggml, or of a C++ exception that nobody caught, just before that ends
+ * the process. */
 void local_on_abort(void (*callback)(const char *message));
 
 #endif
