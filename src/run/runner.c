@@ -47,7 +47,7 @@ struct runner {
     int64_t call_id;
     int64_t n_trials, n_answers, n_errors; /* of the plan */
     int64_t n_new, n_refusals;
-    int n_deaths; /* in a row; -1 once the model has answered */
+    int n_deaths; /* in a row; -1 where the model has answered, in this call or an earlier one */
     char first_error[512];
     size_t last_sample; /* found */
     struct progress progress;
@@ -341,6 +341,7 @@ static int prepare(struct runner *r, struct err *err)
         put_plan(r, err) != 0 || count_trials(r, err) != 0) {
         return -1;
     }
+    r->n_deaths = r->n_answers > 0 ? -1 : 0;
     if (n_stored(r) < r->n_trials) {
         r->lanes = xcalloc(RUN_MAX_WORKERS, sizeof *r->lanes);
         if (start_lane(r, &r->lanes[0], err) != 0) {
