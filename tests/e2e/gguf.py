@@ -150,7 +150,8 @@ class RandomModel:
         for key, v in numbers.items():
             self.keys[f"{architecture}.{key}"] = (F32 if isinstance(v, float) else U32, v)
         kept = read(source)[0]
-        self.n_vocab = len(kept["tokenizer.ggml.tokens"][1][1])
+        self.words = kept["tokenizer.ggml.tokens"][1][1]
+        self.n_vocab = len(self.words)
         self.keys.update({k: v for k, v in kept.items() if k.startswith("tokenizer")})
         self.tensors = {}
 
@@ -163,6 +164,12 @@ class RandomModel:
         self.add("token_embd.weight", n_embd, self.n_vocab, scale=1)
         self.add("output_norm.weight", n_embd, scale=0, mean=1)
         self.add("output.weight", n_embd, self.n_vocab, scale=0.5)
+        # Never says bytes that are no character: programs show them otherwise.
+        shape, type, data = self.tensors["output.weight"]
+        row = len(data) // self.n_vocab
+        rows = [data[i * row:(i + 1) * row] if w.lstrip("\u0120").isascii() else bytes(row)
+                for i, w in enumerate(self.words)]
+        self.tensors["output.weight"] = (shape, type, b"".join(rows))
 
     def write(self, out):
         write(out, self.keys, self.tensors)
