@@ -270,6 +270,7 @@ static bool is_named(const struct item *t, const char *name)
     return i < sizeof names / sizeof *names;
 }
 
+/* An item and where it stands in the order of choice, 0..1. */
 struct place {
     double key;
     size_t item;
@@ -279,26 +280,49 @@ static int compare_places(const void *a, const void *b)
 {
     const struct place *x = a;
     const struct place *y = b;
-    return x->key < y->key ? -1 : x->key > y->key;
+    return x->key != y->key ? (x->key < y->key ? -1 : 1) : (x->item < y->item ? -1 : 1);
 }
 
 /*
- * Choose of meant[n] as many items as keep to limit samples, at least one, in the order of the
- * fractional parts of i times the golden ratio: any beginning of it lies evenly over the plan, and
- * what a greater limit chooses holds what a smaller one does.
+ * Order the n places of one kind: the design's blocks of three items, in which every emotion has
+ * each rate once, by the fractional parts of their numbers times the golden ratio, so that any
+ * beginning of the order lies evenly over the plan.
+ */
+static void order_kind(struct place *places, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double x = (double)(i / 3) * 0.6180339887498949;
+        places[i].key = x - floor(x);
+    }
+    qsort(places, n, sizeof *places, compare_places);
+    for (size_t i = 0; i < n; i++) {
+        places[i].key = ((double)i + 0.5) / (double)n;
+    }
+}
+
+/*
+ * Choose of meant[n] as many items as keep to limit samples, at least one: of each kind its share,
+ * in an order in which a greater limit chooses what a smaller one does, and more.
  */
 static void choose_within(const struct bench *b, const size_t *meant, size_t n, size_t limit,
                           bool *ret_chosen)
 {
+    const struct item *items = b->items.items;
     struct place *places = xcalloc(n, sizeof *places);
-    for (size_t i = 0; i < n; i++) {
-        double x = (double)i * 0.6180339887498949;
-        places[i] = (struct place){x - floor(x), meant[i]};
+    size_t n_placed = 0;
+    for (int kind = 0; kind < ITEM_N_KINDS; kind++) {
+        size_t first = n_placed;
+        for (size_t i = 0; i < n; i++) {
+            if (items[meant[i]].kind == (enum item_kind)kind) {
+                places[n_placed++].item = meant[i];
+            }
+        }
+        order_kind(places + first, n_placed - first);
     }
     qsort(places, n, sizeof *places, compare_places);
     size_t n_samples = 0;
     for (size_t k = 0; k < n; k++) {
-        n_samples += 2 * (size_t)b->spec.n_pairs[b->items.items[places[k].item].kind];
+        n_samples += 2 * (size_t)b->spec.n_pairs[items[places[k].item].kind];
         if (k > 0 && n_samples > limit) {
             break;
         }

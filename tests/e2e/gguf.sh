@@ -14,10 +14,7 @@ bad() {
     shift 4
     fails "$name" 1 "$pattern" "$AOR" run "$BENCH" -m "$text" --mmproj "$mmproj" -o new.db "$@"
 }
-no_trace() {
-    [ "$(sql new.db 'select (select count(*) from info) + (select count(*) from trial) + (select count(*) from strategy) +
-        (select count(*) from call)')" = 0 ] && [ "$(dump)" = "$before" ]
-}
+no_trace() { [ -z "$(find . -name 'new.db*')" ] && [ "$(dump)" = "$before" ]; }
 
 # Cut at 50 places, half of them in the header; the whole loop is one test.
 cut_files() {
@@ -94,8 +91,8 @@ bad "an empty file" 'empty.gguf: is no GGUF' empty.gguf "$MMPROJ"
 
 gguf direction narrow-direction.gguf 64 1 1 2
 bad "a direction of another width" 'narrow-direction.gguf: .*128' "$MODEL" "$MMPROJ" -a steered --direction narrow-direction.gguf
-gguf direction deep.gguf 128 1 4
-bad "a direction of a layer that is not there" 'deep.gguf: .*3 layers' "$MODEL" "$MMPROJ" -a steered --direction deep.gguf
+gguf direction deep.gguf 128 1 3
+bad "a direction of a layer that is not there" 'deep.gguf: .*layers 0 to 2' "$MODEL" "$MMPROJ" -a steered --direction deep.gguf
 gguf direction zero.gguf 128 1 0
 bad "a direction of layer 0" 'zero.gguf: .*direction.N' "$MODEL" "$MMPROJ" -a steered --direction zero.gguf
 TYPE=f16 gguf direction half.gguf 128 1 1

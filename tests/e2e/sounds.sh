@@ -81,7 +81,7 @@ card() {
         grep -q '^| esc-50 | CC-BY-NC-3.0 | ' bench/README.md &&
         grep -qx '| mine | CC0-1.0 | me |' bench/README.md &&
         ! grep -q '^| fsd50k |' bench/README.md && ! grep -q "$T" bench/README.md &&
-        grep -qx '### CC-BY-3.0: 2 clips' bench/README.md &&
+        grep -qx '### CC-BY-3.0: 4 clips' bench/README.md &&
         grep -q '^- esc-50, audio/1-100032-A-0.wav: 2015 Karol' bench/README.md &&
         grep -qxF -e '- fsd50k, FSD50K.dev\_audio/64760.wav: a cook, eggs\|\*.wav, https://freesound.org/s/64760/' bench/README.md
 }
