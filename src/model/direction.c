@@ -33,7 +33,7 @@ static int take_tensor(const struct ggml_tensor *t, const char *path, int n_embd
     if (t->type != GGML_TYPE_F32 || ggml_n_dims(t) != 1) {
         return err_set(err, ERR_FORMAT, "%s: direction.%d is no F32 vector", path, layer);
     }
-    if (t->ne[0] != n_embd || layer >= n_layers) { /* libllama adds after layers 1 to n - 1 */
+    if (t->ne[0] != n_embd || layer >= n_layers) {
         return err_set(err, ERR_FORMAT,
                        "%s: direction.%d has %lld values: the model has layers 0 to %d of width %d",
                        path, layer, (long long)t->ne[0], n_layers - 1, n_embd);

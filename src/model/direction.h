@@ -1,6 +1,7 @@
 /*
  * direction.h - control vectors in GGUF, as llama.cpp and repeng write them: F32 tensors
- * "direction.N", one for each layer N >= 1 that is steered.
+ * "direction.N", one for each layer N, 1 to the model's last, that is steered. (libllama leaves
+ * layer 0 as it is, and passes over layers that the model does not have.)
  */
 #ifndef AOR_MODEL_DIRECTION_H
 #define AOR_MODEL_DIRECTION_H

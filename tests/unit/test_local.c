@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "model/local.h"
@@ -355,6 +357,72 @@ static void test_residual(void **state)
     local_free(m);
 }
 
+#define DIRECTION "test_local_direction.gguf"
+#define N_LAYERS 3
+#define WIDTH 128
+
+/* GGUF 3 of one tensor, little-endian. */
+static void write_direction(int layer)
+{
+    char name[16];
+    snprintf(name, sizeof name, "direction.%d", layer);
+    const uint32_t version = 3, n_dims = 1, type_f32 = 0;
+    const uint64_t n_tensors = 1, n_keys = 0, name_len = strlen(name), width = WIDTH, offset = 0;
+    struct buf b = {0};
+    buf_adds(&b, "GGUF");
+    buf_add(&b, &version, sizeof version);
+    buf_add(&b, &n_tensors, sizeof n_tensors);
+    buf_add(&b, &n_keys, sizeof n_keys);
+    buf_add(&b, &name_len, sizeof name_len);
+    buf_adds(&b, name);
+    buf_add(&b, &n_dims, sizeof n_dims);
+    buf_add(&b, &width, sizeof width);
+    buf_add(&b, &type_f32, sizeof type_f32);
+    buf_add(&b, &offset, sizeof offset);
+    while (b.len % 32 != 0) {
+        buf_add(&b, "", 1);
+    }
+    for (int i = 0; i < WIDTH; i++) {
+        const float x = i % 2 ? 1 : -1;
+        buf_add(&b, &x, sizeof x);
+    }
+    FILE *f = fopen(DIRECTION, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(b.data, 1, b.len, f), b.len);
+    assert_int_equal(fclose(f), 0);
+    buf_release(&b);
+}
+
+/* A direction changes steered questions only, in both modes; one that libllama passes over fails.
+ */
+static void test_steering(void **state)
+{
+    (void)state;
+    for (int is_fast = 0; is_fast < 2; is_fast++) {
+        struct local_params p = params();
+        p.is_fast = is_fast;
+        p.direction_path = DIRECTION;
+        p.strength = 50;
+        write_direction(N_LAYERS - 1);
+        struct local_model *m = open_model(&p);
+        char *before = answer_one(m, "answer.", false);
+        char *steered = answer_one(m, "answer.", true);
+        char *after = answer_one(m, "answer.", false);
+        assert_string_equal(before, after);
+        assert_string_not_equal(before, steered);
+        free(before);
+        free(steered);
+        free(after);
+        local_free(m);
+        write_direction(N_LAYERS);
+        struct err err = {0};
+        m = NULL;
+        assert_int_equal(local_open(&p, &m, &err), -1);
+        assert_non_null(strstr(err.msg, "the model has layers 0 to"));
+        unlink(DIRECTION);
+    }
+}
+
 static void test_bad_files(void **state)
 {
     (void)state;
@@ -380,9 +448,9 @@ static void test_bad_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_batches),   cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_sampling),  cmocka_unit_test(test_residual),
-        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_batches),  cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_sampling), cmocka_unit_test(test_residual),
+        cmocka_unit_test(test_steering), cmocka_unit_test(test_bad_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
