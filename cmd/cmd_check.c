@@ -298,37 +298,64 @@ static void print_text(const struct check_report *r, const struct asr *asr, cons
            r->n_bad == 0 ? "all good" : "see above");
 }
 
+/*
+ * The run file of these transcripts, within the benchmark: another one for another model, prompt,
+ * llama.cpp or build of the benchmark. The caller's.
+ */
+static int asr_path(const struct dataset *d, const struct prompt *prompt, const char *model,
+                    const char *mmproj, char **ret, struct err *err)
+{
+    char text[SHA256_HEX_SIZE], audio[SHA256_HEX_SIZE], bench[SHA256_HEX_SIZE],
+        hex[SHA256_HEX_SIZE];
+    char *metadata = fs_join(d->dir, "metadata.jsonl");
+    int ok = fs_sha256(model, text, err) == 0 && fs_sha256(mmproj, audio, err) == 0 &&
+                     fs_sha256(metadata, bench, err) == 0
+                 ? 0
+                 : -1;
+    if (ok == 0) {
+        char *key = xasprintf("%s %s %s %s %s", text, audio, bench, prompt->sha256,
+                              local_library_version());
+        sha256_hex(key, strlen(key), hex);
+        *ret = xasprintf("%s/.asr-%s-%.12s.db", d->dir, fs_basename(model), hex);
+        free(key);
+    }
+    free(metadata);
+    return ok;
+}
+
 /* Ask the model to transcribe every sample, in a run file of the benchmark's own, and compare. */
 static int transcribe(const struct dataset *d, const char *model, const char *mmproj,
                       struct asr *ret, struct err *err)
 {
     struct store *store = NULL;
     struct run_summary summary;
-    signal(SIGPIPE, SIG_IGN); /* a dead model process shows when it is read from */
-    char *db_path =
-        xasprintf("%s/.asr-%s-%.8s.db", d->dir, fs_basename(model), d->bench.data_sha256);
+    char *db_path = NULL;
     char *prompt_path = cmd_shared_path("data/prompts/transcribe.yaml");
     struct bench_selection all = {0};
     struct plan plan = {0};
-    struct run_params params = {
-        .dataset = d,
-        .plan = &plan,
-        .db_path = db_path,
-        .model = local_default_params(),
-        .retry_errors = true,
-        .timeout_s = 600,
-    };
-    params.model.text_path = model;
-    params.model.mmproj_path = mmproj;
-    int ok = plan_init(&d->bench, &all, 1u << CONDITION_MATCHED, (const char *const[]){prompt_path},
-                       1, 1, &plan, err) == 0 &&
-                     run_model(&params, &summary, err) == 0 &&
+    int ok = -1;
+    signal(SIGPIPE, SIG_IGN); /* a dead model process shows when it is read from */
+    if (plan_init(&d->bench, &all, 1u << CONDITION_MATCHED, (const char *const[]){prompt_path}, 1,
+                  1, &plan, err) == 0 &&
+        asr_path(d, &plan.prompts[0], model, mmproj, &db_path, err) == 0) {
+        struct run_params params = {
+            .dataset = d,
+            .plan = &plan,
+            .db_path = db_path,
+            .model = local_default_params(),
+            .retry_errors = true,
+            .timeout_s = 600,
+        };
+        params.model.text_path = model;
+        params.model.mmproj_path = mmproj;
+        ok = run_model(&params, &summary, err) == 0 &&
                      store_open(db_path, STORE_READ, &store, err) == 0 &&
                      store_each(store, NULL, take_transcript, ret, err) == 0
                  ? 0
                  : -1;
-    plan_release(&plan);
+    }
     store_close(store, NULL);
+    plan_release(&plan);
     free(prompt_path);
     free(db_path);
     return ok;

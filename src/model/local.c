@@ -275,9 +275,18 @@ static struct rendered *find_rendered(struct local_model *m, const struct local_
     return place;
 }
 
+static const char *text_after(const struct rendered *r)
+{
+    return r->text + r->marker + strlen(mtmd_default_marker());
+}
+
 int local_check_question(struct local_model *m, const struct local_question *q, struct err *err)
 {
-    return find_rendered(m, q, err) ? 0 : -1;
+    const struct rendered *r = find_rendered(m, q, err);
+    if (r && text_after(r)[0] == '\0') {
+        return err_set(err, ERR_FORMAT, "chat template: ends with the audio");
+    }
+    return r ? 0 : -1;
 }
 
 static void add_tokens(struct tokens *t, const llama_token *ids, size_t n)
@@ -287,11 +296,6 @@ static void add_tokens(struct tokens *t, const llama_token *ids, size_t n)
         memcpy(t->ids + t->n, ids, n * sizeof *ids);
         t->n += n;
     }
-}
-
-static const char *text_after(const struct rendered *r)
-{
-    return r->text + r->marker + strlen(mtmd_default_marker());
 }
 
 static struct tokens tokenise_text(const struct local_model *m, const char *text, size_t len)
@@ -432,7 +436,7 @@ static int tokenise_around(const struct local_model *m, struct rendered *r,
     }
     add_tokens(&ret->head, r->head.ids, r->head.n);
     add_tokens(&ret->tail, r->tail.ids, r->tail.n);
-    return ret->tail.n > 0 ? 0 : err_set(err, ERR_MODEL, "the chat template ends with the audio");
+    return ret->tail.n > 0 ? 0 : err_set(err, ERR_MODEL, "nothing stands after the audio");
 }
 
 int local_tokenise(struct local_model *m, const struct local_question *q, const struct audio *audio,

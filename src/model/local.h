@@ -14,8 +14,8 @@
  * computation, those of llama-mtmd-cli and llama-server with -fa off: flash attention is off here
  * where there is no GPU, as it is slower at these lengths. Fast: all questions' next tokens are one
  * step, in one cache that shares prefixes without a copy. Kernels round otherwise with more rows,
- * and f16 activations and caches make some 1e-3 of a logit of it, which decides where two tokens are
- * nearly equal; so one in LOCAL_CHECK_EVERY questions is answered a second time, alone, and the
+ * and f16 activations and caches make some 1e-3 of a logit of it, which decides where two tokens
+ * are nearly equal; so one in LOCAL_CHECK_EVERY questions is answered a second time, alone, and the
  * difference reported.
  *
  * ggml ends the process on some bad files and out of memory: open and ask models in a child process

@@ -58,7 +58,7 @@ char *prompt_fill(const struct prompt *p, bool with_scene, const char *text, con
  * a word, with or without Markdown emphasis around or in it ("**Answer:**", "**Answer**:"); blanks
  * and line ends after it are passed over. Where it stands nowhere, the whole response is the answer
  * (0), but not one that was cut off (is_truncated): that never got to its answer, so what is
- * returned is strlen(response). Linear time.
+ * returned is strlen(response).
  */
 size_t prompt_answer_start(const struct prompt *p, const char *response, bool is_truncated);
 

@@ -48,6 +48,8 @@ struct runner {
     int64_t n_trials, n_answers, n_errors; /* of the plan */
     int64_t n_new, n_refusals;
     int n_deaths; /* in a row; -1 where the model has answered, in this call or an earlier one */
+    int64_t dead[RUN_MAX_DEATHS]; /* the trials of these */
+    int n_failed_loads;           /* in a row */
     char first_error[512];
     size_t last_sample; /* found */
     struct progress progress;
@@ -129,11 +131,14 @@ static int put_model(struct runner *r, struct err *err)
         put_identity(r, "model.mode", m->is_fast ? "fast" : "exact", err) != 0 ||
         put_number_identity(r, "model.n_ctx", m->n_ctx, err) != 0 ||
         put_number_identity(r, "sampling.temperature", r->params->temperature, err) != 0 ||
-        put_number_identity(r, "sampling.seed", (double)r->params->seed, err) != 0 ||
         put_identity(r, "llama.cpp.version", local_library_version(), err) != 0 ||
         store_put_info(r->store, "model.text.file", fs_basename(m->text_path), err) != 0 ||
         store_put_info(r->store, "model.mmproj.file",
                        m->mmproj_path ? fs_basename(m->mmproj_path) : "none", err) != 0) {
+        return -1;
+    }
+    if (r->params->temperature > 0 &&
+        put_number_identity(r, "sampling.seed", (double)r->params->seed, err) != 0) {
         return -1;
     }
     if (!plan_needs_direction(r->plan)) {
@@ -429,6 +434,21 @@ static int take_reply(struct runner *r, struct lane *l, const struct worker_repl
                            : store_answer(r, &task, &reply->answer, reply->text, err);
 }
 
+/* It is the model and not its trials: these are pending again. */
+static int give_up(struct runner *r, const struct err *death, struct err *err)
+{
+    for (int i = 0; i < RUN_MAX_DEATHS - 1; i++) {
+        if (store_delete_error(r->store, r->dead[i], err) != 0) {
+            return -1;
+        }
+        r->n_errors--;
+        r->n_new--;
+    }
+    r->first_error[0] = '\0';
+    return err_set(err, ERR_MODEL, "%d trials in a row, and no answer: %s", RUN_MAX_DEATHS,
+                   death->msg);
+}
+
 /*
  * The lane's process died. What it had is asked again, alone; what kills it alone gets an error
  * row.
@@ -442,9 +462,11 @@ static int take_death(struct runner *r, struct lane *l, const struct err *death,
         l->n_in_flight = 0;
         return 0;
     }
-    if (r->n_deaths >= 0 && ++r->n_deaths == RUN_MAX_DEATHS) {
-        return err_set(err, ERR_MODEL, "%d trials in a row, and no answer: %s", RUN_MAX_DEATHS,
-                       death->msg);
+    if (r->n_deaths >= 0) {
+        r->dead[r->n_deaths++] = l->in_flight[0].trial_id;
+        if (r->n_deaths == RUN_MAX_DEATHS) {
+            return give_up(r, death, err);
+        }
     }
     l->n_in_flight = 0;
     r->n_new++;
@@ -482,6 +504,9 @@ static int feed(struct runner *r, struct lane *l, bool *ret_given, struct err *e
         if (l->n_in_flight > 0) {
             return 0;
         }
+        if (l->worker.params && !worker_is_alive(&l->worker)) {
+            worker_stop(&l->worker); /* it died with nothing to do: no fault of this trial */
+        }
         tasks[0] = l->suspects[--l->n_suspects];
         n = 1;
         l->is_alone = true;
@@ -494,8 +519,11 @@ static int feed(struct runner *r, struct lane *l, bool *ret_given, struct err *e
         }
     }
     if (!l->worker.params && start_lane(r, l, err) != 0) {
-        return -1;
+        memcpy(l->suspects + l->n_suspects, tasks, n * sizeof *tasks);
+        l->n_suspects += n;
+        return err->code != ERR_CANCELLED && ++r->n_failed_loads < RUN_MAX_DEATHS ? 0 : -1;
     }
+    r->n_failed_loads = 0;
     worker_send(&l->worker, tasks, n);
     memcpy(l->in_flight + l->n_in_flight, tasks, n * sizeof *tasks);
     l->n_in_flight += n;
@@ -545,7 +573,12 @@ static int receive_all(struct runner *r, struct pollfd *polls, struct err *err)
             poll(ready, 1, 0);
         }
     }
-    return ok == 0 && is_open ? store_commit(r->store, err) : ok;
+    if (ok != 0) { /* what came before the failure is good */
+        struct err ignored = {0};
+        store_commit(r->store, &ignored);
+        return -1;
+    }
+    return is_open ? store_commit(r->store, err) : 0;
 }
 
 static size_t count_in_flight(const struct runner *r)
@@ -555,6 +588,15 @@ static size_t count_in_flight(const struct runner *r)
         n += r->lanes[i].n_in_flight;
     }
     return n;
+}
+
+static bool has_work(const struct runner *r)
+{
+    bool has = r->next.id >= 0;
+    for (int i = 0; i < r->n_lanes; i++) {
+        has = has || r->lanes[i].n_suspects > 0;
+    }
+    return has;
 }
 
 static int answer_all(struct runner *r, struct err *err)
@@ -573,7 +615,7 @@ static int answer_all(struct runner *r, struct err *err)
             }
             continue; /* one lane's model was loading: what the others have is waited for */
         }
-        if (count_in_flight(r) == 0) {
+        if (count_in_flight(r) == 0 && (is_draining || !has_work(r))) {
             return is_draining ? err_set(err, ERR_CANCELLED,
                                          "stopped by a signal; the same command goes on from here")
                                : 0;

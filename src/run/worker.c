@@ -425,6 +425,12 @@ int worker_receive(struct worker *w, struct worker_reply *ret, struct err *err)
     return 0;
 }
 
+bool worker_is_alive(const struct worker *w)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+}
+
 bool worker_is_late(const struct worker *w)
 {
     return clock_s() - w->heard_s > w->params->timeout_s;

@@ -72,6 +72,9 @@ void worker_send(struct worker *w, const struct worker_task *tasks, size_t n);
  */
 int worker_receive(struct worker *w, struct worker_reply *ret, struct err *err);
 
+/* False when the child has ended. */
+bool worker_is_alive(const struct worker *w);
+
 /* True when the child has been silent for longer than timeout_s. */
 bool worker_is_late(const struct worker *w);
 
