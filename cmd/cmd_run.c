@@ -94,7 +94,7 @@ static int check_plan(const struct run_options *o, const struct plan *plan,
     return 0;
 }
 
-static int ask(const char *bench_dir, const struct run_options *o, struct run_params *p,
+static int ask(const char *bench_dir, const struct run_options *o, struct run_params p,
                struct run_summary *summary, struct err *err)
 {
     struct dataset dataset = {0};
@@ -104,12 +104,12 @@ static int ask(const char *bench_dir, const struct run_options *o, struct run_pa
     int ok = -1;
     if (dataset_open(bench_dir, &dataset, err) == 0 &&
         plan_from_options(&o->plan, &dataset.bench, &plan, err) == 0 &&
-        check_plan(o, &plan, p, err) == 0 && rule_judge_load(rules, &judge, err) == 0) {
-        p->dataset = &dataset;
-        p->plan = &plan;
-        p->is_refusal = is_refusal;
-        p->user = judge;
-        ok = run_model(p, summary, err);
+        check_plan(o, &plan, &p, err) == 0 && rule_judge_load(rules, &judge, err) == 0) {
+        p.dataset = &dataset;
+        p.plan = &plan;
+        p.is_refusal = is_refusal;
+        p.user = judge;
+        ok = run_model(&p, summary, err);
     }
     rule_judge_free(judge);
     free(rules);
@@ -156,7 +156,7 @@ static int run_with(const char *bench_dir, const struct run_options *o, struct e
     }
     p.model.chat_template = template_text.data;
     if (ok == 0) {
-        ok = ask(bench_dir, o, &p, &summary, err);
+        ok = ask(bench_dir, o, p, &summary, err);
     }
     int status = summary.n_trials > 0 ? report(db, &summary) : EXIT_FINE;
     buf_release(&template_text);

@@ -291,7 +291,8 @@ static int compare_places(const void *a, const void *b)
 static void order_kind(struct place *places, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        double x = (double)(i / 3) * 0.6180339887498949;
+        size_t block = i / 3;
+        double x = (double)block * 0.6180339887498949;
         places[i].key = x - floor(x);
     }
     qsort(places, n, sizeof *places, compare_places);

@@ -181,7 +181,7 @@ static void copy_seq(struct batch *b, llama_seq_id from, llama_seq_id to)
 /* HEAD_SEQ gets the head's tokens, unless it has them. */
 static int load_head(struct batch *b, const struct tokens *head, struct err *err)
 {
-    if (b->head.n == head->n && memcmp(b->head.ids, head->ids, head->n * sizeof *head->ids) == 0) {
+    if (b->head.n == head->n && tokens_begin(&b->head, head)) {
         return 0;
     }
     b->head.n = 0;
@@ -221,8 +221,7 @@ static void leave_seat(struct batch *b, int seat)
 
 static bool same_head(const struct asked *a, const struct asked *b)
 {
-    return a->head.n == b->head.n &&
-           memcmp(a->head.ids, b->head.ids, a->head.n * sizeof *a->head.ids) == 0;
+    return a->head.n == b->head.n && tokens_begin(&a->head, &b->head);
 }
 
 /* A seat with the head and the media of the group's next question. */
@@ -471,7 +470,7 @@ static int step_alone(struct batch *b, local_done_fn done, void *user, struct er
 /* One token of each question, all in one step. */
 static int step_together(struct batch *b, local_done_fn done, void *user, struct err *err)
 {
-    int seats[LOCAL_MAX_PARALLEL];
+    int seats[LOCAL_MAX_PARALLEL] = {0};
     b->rows.n_tokens = 0;
     for (int i = 0; i < b->n_seats; i++) {
         if (b->seats[i].is_running) {

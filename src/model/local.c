@@ -207,6 +207,12 @@ int local_sample_rate(const struct local_model *m)
     return m->audio ? mtmd_get_audio_sample_rate(m->audio) : 0;
 }
 
+bool tokens_begin(const struct tokens *t, const struct tokens *start)
+{
+    return start->n <= t->n &&
+           (start->n == 0 || memcmp(t->ids, start->ids, start->n * sizeof *t->ids) == 0);
+}
+
 void media_release(struct media *m)
 {
     for (size_t i = m->first; m->embd && i < m->end; i++) {
@@ -319,7 +325,7 @@ static int tokenise_question(const struct local_model *m, const char *question,
     struct tokens head = tokenise_text(m, r->text, r->marker);
     struct tokens all = tokenise_text(m, whole, strlen(whole));
     free(whole);
-    if (head.n >= all.n || memcmp(head.ids, all.ids, head.n * sizeof *head.ids) != 0) {
+    if (head.n == all.n || !tokens_begin(&all, &head)) {
         head.n = 0;
     }
     ret->head = head;

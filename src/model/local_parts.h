@@ -66,6 +66,9 @@ struct local_model {
 void local_clear_error(void);
 int local_fail(struct err *err, const char *where, const char *what);
 
+/* t begins with the tokens of start. */
+bool tokens_begin(const struct tokens *t, const struct tokens *start);
+
 void media_release(struct media *m);
 void asked_release(struct asked *a);
 
