@@ -149,7 +149,8 @@ static void test_seed(void **state)
 }
 
 #define SCENE(id, category)                                                                        \
-    "  - id: " id "\n    category: " category "\n    words: w\n    events: []\n    bed:\n"         \
+    "  - id: " id "\n    category: " category                                                      \
+    "\n    words: w\n    names: [w]\n    events: []\n    bed:\n"                                   \
     "      - hum: {hz: 50, harmonics: 1, slope_db: 0}\n        gain_db: 0\n"
 
 static void test_no_candidate(void **state)

@@ -19,7 +19,8 @@
 
 #define SCENE(id, category, bed)                                                                   \
     "  - id: " id "\n    category: " category                                                      \
-    "\n    words: w\n    events: []\n    bed:\n      - " bed "\n        gain_db: 0\n"
+    "\n    words: w\n    names: [w]\n    events: []\n    bed:\n      - " bed                       \
+    "\n        gain_db: 0\n"
 
 static const char scenes_yaml[] =
     "scenes:\n" SCENE("rain", "work", "noise: {colour: pink, low_hz: 100, high_hz: 6000}")
