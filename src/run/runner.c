@@ -674,7 +674,6 @@ static void fill_summary(const struct runner *r, double seconds, struct run_summ
 int run_model(const struct run_params *p, struct run_summary *ret, struct err *err)
 {
     double started = clock_s();
-    bool was_there = fs_exists(p->db_path);
     struct runner r = {.params = p, .plan = p->plan, .dataset = p->dataset};
     int ok = -1;
     if (store_open(p->db_path, STORE_CREATE, &r.store, err) == 0) {
@@ -690,12 +689,11 @@ int run_model(const struct run_params *p, struct run_summary *ret, struct err *e
         worker_stop(&r.lanes[i].worker);
     }
     free(r.lanes);
-    bool is_empty = r.store && !was_there && !r.is_prepared;
+    if (r.store && !r.is_prepared && store_is_new(r.store)) {
+        unlink(p->db_path); /* there is nothing in it but the schema, and the lock is ours */
+    }
     if (store_close(r.store, ok == 0 ? err : NULL) != 0) {
         ok = -1;
-    }
-    if (is_empty) { /* there is nothing in it but the schema */
-        unlink(p->db_path);
     }
     return ok;
 }

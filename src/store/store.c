@@ -74,6 +74,7 @@ struct store {
     struct fs_lock lock; /* held by a writer */
     bool is_run;         /* it was opened and found to be a run */
     bool is_old;         /* of an older schema, opened to read */
+    bool is_new;
 };
 
 static int fail(struct store *s, struct err *err)
@@ -102,6 +103,7 @@ static int create_schema(struct store *s, struct err *err)
         APPLICATION_ID, SCHEMA_VERSION, schema_sql);
     int ok = sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, err);
     free(sql);
+    s->is_new = ok == 0;
     return ok;
 }
 
@@ -203,6 +205,11 @@ int store_open(const char *path, enum store_mode mode, struct store **ret, struc
     }
     *ret = s;
     return 0;
+}
+
+bool store_is_new(const struct store *s)
+{
+    return s->is_new;
 }
 
 int store_close(struct store *s, struct err *err)

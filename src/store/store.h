@@ -25,6 +25,9 @@ enum store_mode {
 
 int store_open(const char *path, enum store_mode mode, struct store **ret, struct err *err);
 
+/* The file was made by this store_open. */
+bool store_is_new(const struct store *s);
+
 /* NULL is fine. A writer checkpoints and leaves WAL mode; -1 when that failed (nothing is lost). */
 int store_close(struct store *s, struct err *err);
 
