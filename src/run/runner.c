@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "run/record.h"
 #include "run/worker.h"
 
 /*
@@ -60,173 +61,6 @@ static const char *const finish_names[] = {
     [LOCAL_FINISH_LENGTH] = "length",
     [LOCAL_FINISH_CONTEXT] = "context",
 };
-
-static const char *const probe_names[] = {
-    [PROMPT_ANSWER] = "",
-    [PROMPT_TRANSCRIBE] = "transcribe",
-    [PROMPT_SCENE] = "scene",
-};
-
-/* Set key, or fail where the run file has another value. */
-static int put_identity(struct runner *r, const char *key, const char *value, struct err *err)
-{
-    char *stored = NULL;
-    if (store_get_info(r->store, key, &stored, err) != 0) {
-        return -1;
-    }
-    int ok = 0;
-    if (!stored) {
-        ok = store_put_info(r->store, key, value, err);
-    } else if (strcmp(stored, value) != 0) {
-        ok =
-            err_set(err, ERR_USAGE,
-                    "%s: holds a run with another %s (%.20s, now %.20s); name another file with -o",
-                    r->params->db_path, key, stored, value);
-    }
-    free(stored);
-    return ok;
-}
-
-static int put_file_identity(struct runner *r, const char *key, const char *path, struct err *err)
-{
-    char hex[SHA256_HEX_SIZE] = "none";
-    if (path && fs_sha256(path, hex, err) != 0) {
-        return -1;
-    }
-    return put_identity(r, key, hex, err);
-}
-
-static int put_number_identity(struct runner *r, const char *key, double value, struct err *err)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.17g", value);
-    return put_identity(r, key, text, err);
-}
-
-static int put_benchmark(struct runner *r, struct err *err)
-{
-    const struct bench *b = &r->dataset->bench;
-    char *metadata = fs_join(r->dataset->dir, "metadata.jsonl");
-    int ok = put_file_identity(r, "benchmark.metadata.sha256", metadata, err) == 0 &&
-                     put_identity(r, "benchmark.data.sha256", b->data_sha256, err) == 0 &&
-                     store_put_info(r->store, "benchmark.name", b->spec.name, err) == 0
-                 ? 0
-                 : -1;
-    free(metadata);
-    return ok;
-}
-
-static int put_model(struct runner *r, struct err *err)
-{
-    const struct local_params *m = &r->params->model;
-    char template_hex[SHA256_HEX_SIZE] = "the model's own";
-    if (m->chat_template) {
-        sha256_hex(m->chat_template, strlen(m->chat_template), template_hex);
-    }
-    if (local_check_file(m->text_path, err) != 0 ||
-        (m->mmproj_path && local_check_file(m->mmproj_path, err) != 0) ||
-        put_file_identity(r, "model.text.sha256", m->text_path, err) != 0 ||
-        put_file_identity(r, "model.mmproj.sha256", m->mmproj_path, err) != 0 ||
-        put_identity(r, "model.template.sha256", template_hex, err) != 0 ||
-        put_identity(r, "model.mode", m->is_fast ? "fast" : "exact", err) != 0 ||
-        put_number_identity(r, "model.n_ctx", m->n_ctx, err) != 0 ||
-        put_number_identity(r, "sampling.temperature", r->params->temperature, err) != 0 ||
-        put_identity(r, "llama.cpp.version", local_library_version(), err) != 0 ||
-        store_put_info(r->store, "model.text.file", fs_basename(m->text_path), err) != 0 ||
-        store_put_info(r->store, "model.mmproj.file",
-                       m->mmproj_path ? fs_basename(m->mmproj_path) : "none", err) != 0) {
-        return -1;
-    }
-    if (r->params->temperature > 0 &&
-        put_number_identity(r, "sampling.seed", (double)r->params->seed, err) != 0) {
-        return -1;
-    }
-    if (!plan_needs_direction(r->plan)) {
-        return 0;
-    }
-    return put_file_identity(r, "direction.sha256", m->direction_path, err) == 0 &&
-                   put_number_identity(r, "direction.strength", m->strength, err) == 0
-               ? 0
-               : -1;
-}
-
-static int put_strategies(struct runner *r, struct err *err)
-{
-    for (size_t i = 0; i < r->plan->n_prompts; i++) {
-        const struct prompt *p = &r->plan->prompts[i];
-        struct store_strategy s = {p->name, probe_names[p->probe], p->sha256, p->yaml};
-        if (store_put_strategy(r->store, &s, err) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int put_scenes(struct runner *r, struct err *err)
-{
-    const struct scene_set *set = &r->dataset->bench.scenes;
-    for (size_t i = 0; i < set->n_scenes; i++) {
-        const struct scene *s = scene_at(set, i);
-        size_t n;
-        const char *const *names = scene_names(s, &n);
-        struct buf lines = {0};
-        for (size_t k = 0; k < n; k++) {
-            buf_addf(&lines, "%s%s", k > 0 ? "\n" : "", names[k]);
-        }
-        int ok = store_put_scene(r->store, scene_id(s), scene_category(s), scene_words(s),
-                                 lines.data ? lines.data : "", err);
-        buf_release(&lines);
-        if (ok != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int put_sample(struct runner *r, const struct sample *s, struct err *err)
-{
-    const struct item *t = s->item;
-    struct store_sample row = {
-        .id = s->id,
-        .kind = item_kind_names[t->kind],
-        .scenario = t->kind == ITEM_CONTRAST ? t->twin : t->id,
-        .category = t->category,
-        .text = t->text,
-        .alone = item_alone_names[t->alone],
-        .gender = voice_gender_name(s->voice->gender),
-        .emotion = s->emotion->id,
-        .rate = s->rate->id,
-        .voice = s->voice->id,
-        .engine = s->voice->engine,
-        .scene = scene_id(s->scene),
-        .snr_db = s->snr_db,
-        .split = item_split_names[t->split],
-    };
-    return store_put_sample(r->store, &row, err);
-}
-
-static int put_trial(const struct sample *s, enum condition c, size_t prompt, int repeat,
-                     void *user, struct err *err)
-{
-    struct runner *r = user;
-    const struct scene *scene = render_scene_of(s, c);
-    return store_put_trial(r->store, s->id, condition_names[c], r->plan->prompts[prompt].name,
-                           repeat, scene ? scene_id(scene) : NULL, err);
-}
-
-static int put_plan(struct runner *r, struct err *err)
-{
-    const struct bench *b = &r->dataset->bench;
-    if (put_strategies(r, err) != 0 || put_scenes(r, err) != 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < b->n_samples; i++) {
-        if (plan_has_sample(r->plan, &b->samples[i]) && put_sample(r, &b->samples[i], err) != 0) {
-            return -1;
-        }
-    }
-    return plan_each(r->plan, put_trial, r, err);
-}
 
 /* The stored trial as a task; false: it is of another plan. */
 static bool find_task(struct runner *r, const struct store_trial *t, struct worker_task *ret)
@@ -342,8 +176,8 @@ static int put_facts(struct runner *r, struct err *err)
  */
 static int prepare(struct runner *r, struct err *err)
 {
-    if (store_begin(r->store, err) != 0 || put_benchmark(r, err) != 0 || put_model(r, err) != 0 ||
-        put_plan(r, err) != 0 || count_trials(r, err) != 0) {
+    if (store_begin(r->store, err) != 0 || record_run(r->store, r->params, err) != 0 ||
+        count_trials(r, err) != 0) {
         return -1;
     }
     r->n_deaths = r->n_answers > 0 ? -1 : 0;

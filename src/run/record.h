@@ -1,0 +1,16 @@
+/*
+ * record.h - what a run file says of its run before any answer: benchmark, model, prompts, scenes,
+ * samples and planned trials.
+ */
+#ifndef AOR_RUN_RECORD_H
+#define AOR_RUN_RECORD_H
+
+#include "run/runner.h"
+
+/*
+ * Write what is not there yet, within the caller's transaction. Where the file says otherwise of
+ * what makes the run's identity, that is an error of the code ERR_USAGE.
+ */
+int record_run(struct store *store, const struct run_params *p, struct err *err);
+
+#endif
