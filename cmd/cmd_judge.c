@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "judge/rules.h"
 #include "judge/scene_name.h"
+#include "model/prompt.h"
 #include "stats/wer.h"
 #include "store/store.h"
 
@@ -53,7 +54,7 @@ static bool names_scene(const struct store_row *row)
 static double score(const struct store_row *row, enum verdict verdict)
 {
     bool is_refused = verdict == VERDICT_REFUSAL;
-    if (strcmp(row->probe, "scene") == 0) {
+    if (strcmp(row->probe, prompt_probe_names[PROMPT_SCENE]) == 0) {
         bool is_named = names_scene(row);
         return is_named ? 1 : is_refused ? NAN : 0;
     }
@@ -182,7 +183,8 @@ static int run(int argc, char **argv)
     struct err err = {0};
     char *rules_path = rules ? xstrdup(rules) : cmd_shared_path("data/judge/rules-en.yaml");
     struct rule_judge *judge = NULL;
-    struct judging j = {.probes = {{.name = "transcribe"}, {.name = "scene"}}};
+    struct judging j = {.probes = {{.name = prompt_probe_names[PROMPT_TRANSCRIBE]},
+                                   {.name = prompt_probe_names[PROMPT_SCENE]}}};
     int ok = -1;
     if (rule_judge_load(rules_path, &judge, &err) == 0 &&
         store_open(argv[1], STORE_WRITE, &j.store, &err) == 0) {

@@ -84,8 +84,9 @@ static int check_plan(const struct run_options *o, const struct plan *plan,
                        "--mmproj, or ask -c text,text-scene");
     }
     if (plan_needs_direction(plan) != (o->direction != NULL) || (o->strength && !o->direction)) {
-        return err_set(err, ERR_USAGE,
-                       "-a " PLAN_STEERED " and --direction (with --strength) want each other");
+        return err_set(
+            err, ERR_USAGE,
+            "a steered prompt (-a steered) and --direction, with --strength, want each other");
     }
     if (plan->n_repeats > 1 && p->temperature <= 0) {
         return err_set(err, ERR_USAGE,

@@ -9,6 +9,7 @@
 #include "bench/scenario.h"
 #include "cmd.h"
 #include "judge/verdict.h"
+#include "model/prompt.h"
 #include "stats/rates.h"
 #include "store/store.h"
 
@@ -112,8 +113,8 @@ static void add_probe(struct stats *s, const struct store_row *row)
     }
     if (i == s->n_probes) {
         s->probes = xrealloc(s->probes, (i + 1) * sizeof *s->probes);
-        s->probes[s->n_probes++] =
-            (struct comprehension){.is_transcript = strcmp(row->probe, "transcribe") == 0};
+        bool is_transcript = strcmp(row->probe, prompt_probe_names[PROMPT_TRANSCRIBE]) == 0;
+        s->probes[s->n_probes++] = (struct comprehension){.is_transcript = is_transcript};
         snprintf(s->probes[i].condition, sizeof s->probes[i].condition, "%s", row->condition);
         snprintf(s->probes[i].strategy, sizeof s->probes[i].strategy, "%s", row->strategy);
     }

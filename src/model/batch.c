@@ -618,19 +618,15 @@ static bool on_tensor(struct ggml_tensor *t, bool is_question, void *user)
     return true;
 }
 
-int local_on_residual(struct local_model *m, local_residual_fn fn, void *user, struct err *err)
+void local_on_residual(struct local_model *m, local_residual_fn fn, void *user)
 {
     struct batch *b = m->batch;
-    if (!b->is_fast) {
-        return err_set(err, ERR_USAGE, "residual streams are seen in the fast mode only");
-    }
     if (!b->residual) {
         b->residual = xmalloc(MAX_ROWS * (size_t)llama_model_n_embd(m->text) * sizeof(float));
         b->residual_rows = xmalloc(MAX_ROWS * sizeof *b->residual_rows);
     }
     b->on_residual = fn;
     b->residual_user = user;
-    return 0;
 }
 
 static struct llama_context *open_context(const struct local_model *m, struct batch *hooked,

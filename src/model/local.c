@@ -198,8 +198,8 @@ const char *local_description(const struct local_model *m)
 
 struct local_facts local_facts(const struct local_model *m)
 {
-    return (struct local_facts){llama_model_n_params(m->text), m->n_threads, m->n_ctx,
-                                m->n_parallel, batch_is_plain(m->batch)};
+    return (struct local_facts){llama_model_n_params(m->text), m->n_threads, m->n_parallel,
+                                batch_is_plain(m->batch)};
 }
 
 int local_sample_rate(const struct local_model *m)

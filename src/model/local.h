@@ -112,7 +112,6 @@ const char *local_description(const struct local_model *m);
 struct local_facts {
     uint64_t n_params;
     int n_threads;
-    int n_ctx; /* of one trial */
     int n_parallel;
     bool is_plain; /* this model's memory cannot be copied, or params.is_plain */
 };
@@ -150,8 +149,7 @@ int local_step(struct local_model *m, local_done_fn done, void *user, struct err
 
 /*
  * The residual stream after a layer (0..n_layers-1), as each decoding step computes it, row by row.
- * Fast mode only (in the exact mode rows of a batch are computed in another order). Of the last
- * layer only rows whose logits are wanted are computed.
+ * Of the last layer only rows whose logits are wanted are computed.
  */
 struct local_residual {
     int layer;
@@ -167,7 +165,7 @@ struct local_residual {
 
 /* Called for each layer; true: data was changed and is written back. NULL: no calls. */
 typedef bool (*local_residual_fn)(const struct local_residual *r, void *user);
-int local_on_residual(struct local_model *m, local_residual_fn fn, void *user, struct err *err);
+void local_on_residual(struct local_model *m, local_residual_fn fn, void *user);
 
 /* llama.cpp's version ("0.5.0") and the CPU features it was built for; borrowed. */
 const char *local_library_version(void);

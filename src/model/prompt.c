@@ -53,18 +53,20 @@ static int read_template(struct yaml_node root, const char *key, bool with_scene
     return 0;
 }
 
+const char *const prompt_probe_names[] = {
+    [PROMPT_ANSWER] = "", [PROMPT_TRANSCRIBE] = "transcribe", [PROMPT_SCENE] = "scene", NULL};
+
 static int read_probe(struct yaml_node root, enum prompt_probe *ret, struct err *err)
 {
-    static const char *const names[] = {"transcribe", "scene", NULL};
     int probe;
     if (!yaml_find(root, "probe").node) {
         *ret = PROMPT_ANSWER;
         return 0;
     }
-    if (yaml_get_enum(root, "probe", names, &probe, err) != 0) {
+    if (yaml_get_enum(root, "probe", prompt_probe_names + PROMPT_TRANSCRIBE, &probe, err) != 0) {
         return -1;
     }
-    *ret = probe == 0 ? PROMPT_TRANSCRIBE : PROMPT_SCENE;
+    *ret = (enum prompt_probe)(PROMPT_TRANSCRIBE + probe);
     return 0;
 }
 
@@ -83,8 +85,9 @@ static int read_answer_after(struct yaml_node root, char **ret, struct err *err)
 /* What was read stands in *p also where reading fails. */
 static int read_prompt(struct yaml_node root, struct prompt *p, struct err *err)
 {
-    static const char *const keys[] = {"name", "probe",      "system",       "instruction", "audio",
-                                       "text", "text_scene", "answer_after", "max_tokens",  NULL};
+    static const char *const keys[] = {"name",       "probe",   "system",     "instruction",
+                                       "audio",      "text",    "text_scene", "answer_after",
+                                       "max_tokens", "steered", NULL};
     static const char *const places[] = {"first", "last", NULL};
     int place;
     long max_tokens;
@@ -96,6 +99,8 @@ static int read_prompt(struct yaml_node root, struct prompt *p, struct err *err)
         read_template(root, "text", false, p->probe, &p->text, err) != 0 ||
         read_template(root, "text_scene", true, p->probe, &p->text_scene, err) != 0 ||
         read_answer_after(root, &p->answer_after, err) != 0 ||
+        (yaml_find(root, "steered").node &&
+         yaml_get_bool(root, "steered", &p->is_steered, err) != 0) ||
         yaml_get_int(root, "max_tokens", 1, 100000, &max_tokens, err) != 0) {
         return -1;
     }

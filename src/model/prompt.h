@@ -21,6 +21,7 @@ enum prompt_probe {
     PROMPT_TRANSCRIBE, /* the speaker's words */
     PROMPT_SCENE,      /* where the speaker is */
 };
+extern const char *const prompt_probe_names[]; /* "" for an answer; ended by NULL */
 
 struct prompt {
     char *name; /* becomes trial.strategy */
@@ -30,6 +31,7 @@ struct prompt {
     bool audio_last;    /* the audio, or what stands in its place, comes after the instruction */
     char *text;         /* in the audio's place, in words; NULL: cannot be asked, as with probes */
     char *text_scene;   /* the same with the scene in words; NULL likewise */
+    bool is_steered;    /* asked under the run's direction file */
     char *answer_after; /* NULL: the whole response is the answer */
     int max_tokens;
     char *yaml;                   /* the file's text */

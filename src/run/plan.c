@@ -5,11 +5,6 @@
 
 #include "base/mem.h"
 
-bool plan_is_steered(const struct plan *p, size_t prompt)
-{
-    return strcmp(p->prompts[prompt].name, PLAN_STEERED) == 0;
-}
-
 bool plan_has_sample(const struct plan *p, const struct sample *s)
 {
     return p->is_chosen[s->item - p->bench->items.items];
@@ -54,7 +49,11 @@ int plan_find_prompt(const struct plan *p, const char *name)
 
 bool plan_needs_direction(const struct plan *p)
 {
-    return plan_find_prompt(p, PLAN_STEERED) >= 0;
+    bool needs = false;
+    for (size_t q = 0; q < p->n_prompts; q++) {
+        needs = needs || p->prompts[q].is_steered;
+    }
+    return needs;
 }
 
 bool plan_find(const struct plan *p, const char *sample_id, const char *condition,
@@ -79,7 +78,7 @@ static int each_of(const struct plan *p, const struct sample *s, enum condition 
                    plan_fn fn, void *user, struct err *err)
 {
     for (size_t q = 0; q < p->n_prompts; q++) {
-        if (plan_is_steered(p, q) != is_steered || !plan_has(p, s, c, q)) {
+        if (p->prompts[q].is_steered != is_steered || !plan_has(p, s, c, q)) {
             continue;
         }
         for (int r = 1; r <= p->n_repeats; r++) {

@@ -15,9 +15,6 @@
 #define PLAN_MAX_PROMPTS 32
 #define PLAN_MAX_REPEATS 1000
 
-/* The prompt under this name is asked under the direction file. */
-#define PLAN_STEERED "steered"
-
 struct plan {
     const struct bench *bench; /* borrowed */
     bool *is_chosen;           /* [bench->items.n_items]; owned */
@@ -38,7 +35,6 @@ void plan_release(struct plan *p);
 
 bool plan_has_sample(const struct plan *p, const struct sample *s);
 bool plan_has(const struct plan *p, const struct sample *s, enum condition c, size_t prompt);
-bool plan_is_steered(const struct plan *p, size_t prompt);
 
 /* Has any trial with audio, any steered one. */
 bool plan_needs_audio(const struct plan *p);

@@ -12,12 +12,6 @@ struct record {
     const struct run_params *params;
 };
 
-static const char *const probe_names[] = {
-    [PROMPT_ANSWER] = "",
-    [PROMPT_TRANSCRIBE] = "transcribe",
-    [PROMPT_SCENE] = "scene",
-};
-
 /* Set key, or fail where the run file has another value. */
 static int put_identity(struct record *r, const char *key, const char *value, struct err *err)
 {
@@ -105,7 +99,7 @@ static int put_strategies(struct record *r, struct err *err)
 {
     for (size_t i = 0; i < r->params->plan->n_prompts; i++) {
         const struct prompt *p = &r->params->plan->prompts[i];
-        struct store_strategy s = {p->name, probe_names[p->probe], p->sha256, p->yaml};
+        struct store_strategy s = {p->name, prompt_probe_names[p->probe], p->sha256, p->yaml};
         if (store_put_strategy(r->store, &s, err) != 0) {
             return -1;
         }

@@ -315,8 +315,8 @@ static int take_group(struct runner *r, struct worker_task *ret_tasks, size_t *r
     struct worker_task first = r->next_task;
     while (r->next.id >= 0 && n < WORKER_MAX_GROUP && r->next_task.sample == first.sample &&
            r->next_task.condition == first.condition &&
-           plan_is_steered(r->plan, r->next_task.prompt) ==
-               plan_is_steered(r->plan, first.prompt)) {
+           r->plan->prompts[r->next_task.prompt].is_steered ==
+               r->plan->prompts[first.prompt].is_steered) {
         ret_tasks[n++] = r->next_task;
         if (advance(r, err) != 0) {
             return -1;
@@ -497,7 +497,6 @@ static void fill_summary(const struct runner *r, double seconds, struct run_summ
         .n_answers = r->n_answers,
         .n_errors = r->n_errors,
         .n_new = r->n_new,
-        .n_refusals = r->n_refusals,
         .seconds = seconds,
     };
     memcpy(ret->first_error, r->first_error, sizeof ret->first_error);

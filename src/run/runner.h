@@ -36,7 +36,6 @@ struct run_summary {
     int64_t n_answers; /* stored by now, with those of earlier calls */
     int64_t n_errors;
     int64_t n_new;         /* stored by this call */
-    int64_t n_refusals;    /* of these, as far as is_refusal says */
     char first_error[512]; /* of this call's error rows; "" when there is none */
     double seconds;
     struct store_checks checks; /* of the whole file, fast mode */

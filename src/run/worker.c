@@ -109,6 +109,7 @@ static struct local_question make_question(const struct prompt *p)
         .instruction = p->instruction,
         .audio_last = p->audio_last,
         .max_tokens = p->max_tokens,
+        .is_steered = p->is_steered,
     };
 }
 
@@ -135,7 +136,6 @@ static int submit(struct child *c, struct err *err)
         const struct prompt *prompt = &p->plan->prompts[t->prompt];
         struct local_question q = make_question(prompt);
         q.id = t->trial_id;
-        q.is_steered = plan_is_steered(p->plan, t->prompt);
         q.temperature = p->temperature;
         q.seed = trial_seed(p->seed, s, t, prompt->name);
         if (!has_audio) {
@@ -159,7 +159,7 @@ static int submit(struct child *c, struct err *err)
 /* Submit the waiting group, unless the model must first finish what is steered otherwise. */
 static void submit_waiting(struct child *c)
 {
-    bool is_steered = plan_is_steered(c->params->plan, c->waiting.tasks[0].prompt);
+    bool is_steered = c->params->plan->prompts[c->waiting.tasks[0].prompt].is_steered;
     if (is_steered != c->is_steered && local_n_pending(c->model) > 0) {
         return;
     }

@@ -31,8 +31,8 @@ static int count(const struct sample *s, enum condition c, size_t prompt, int re
     struct plan_trial t;
     k->n++;
     k->of[c][prompt]++;
-    k->steered_began = k->steered_began || plan_is_steered(k->plan, prompt);
-    assert_int_equal(k->steered_began, plan_is_steered(k->plan, prompt)); /* after all others */
+    k->steered_began = k->steered_began || k->plan->prompts[prompt].is_steered;
+    assert_int_equal(k->steered_began, k->plan->prompts[prompt].is_steered); /* after all others */
     assert_true(plan_find(k->plan, s->id, condition_names[c], k->plan->prompts[prompt].name, repeat,
                           &k->hint, &t));
     assert_true(&k->plan->bench->samples[t.sample] == s && t.condition == c && t.prompt == prompt &&
@@ -67,6 +67,7 @@ static void test_trials(void **state)
         }
     }
     assert_true(plan_needs_audio(&p) && plan_needs_direction(&p));
+    assert_true(p.prompts[2].is_steered && !p.prompts[0].is_steered);
     size_t hint = 0;
     struct plan_trial t;
     const char *id = b->samples[0].id;
