@@ -93,7 +93,7 @@ ours() {
     a=$(seconds)
     "$aor" run bench -c matched --limit "$n_samples" -o ours.db "$@" 2>run.log
     b=$(seconds)
-    rate "$(sqlite3 ours.db 'select count(*) from response where not is_error')" "$a" "$b"
+    rate "$(sqlite3 ours.db "select count(*) from response where kind = 'answer'")" "$a" "$b"
 }
 
 compare() {
@@ -122,7 +122,7 @@ count() {
     rm -f count.db
     /usr/bin/time -f '%e %M' -o "count.time" "$aor" run bench -c text -a ./one.yaml --temperature 1 --repeats "$repeats" \
         -o count.db "$@" 2>run.log
-    echo "$(sqlite3 count.db 'select count(*) from response where not is_error') $(cat count.time)"
+    echo "$(sqlite3 count.db "select count(*) from response where kind = 'answer'") $(cat count.time)"
 }
 read -r n_few few_s few_kib <<<"$(count 1 --limit 3000)"
 read -r n_many many_s many_kib <<<"$(count 79)"

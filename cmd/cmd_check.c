@@ -219,7 +219,7 @@ static int take_transcript(const struct store_row *row, void *user, struct err *
 {
     (void)err;
     struct asr *a = user;
-    if (!row->has_response || row->is_error) {
+    if (row->state != STORE_ANSWERED) {
         a->n_unanswered++;
         return 0;
     }

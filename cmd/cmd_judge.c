@@ -24,6 +24,7 @@ struct judging {
     long n_of_verdict[N_VERDICTS];
     long n_new;
     long n_unanswered;
+    long n_blocks; /* by the provider: no words of the model's to judge */
     long n_errors;
     struct probe {
         const char *name;
@@ -84,9 +85,10 @@ static int score_probe(struct judging *j, const struct store_row *row, enum verd
 static int take_row(const struct store_row *row, void *user, struct err *err)
 {
     struct judging *j = user;
-    if (!row->has_response || row->is_error) {
-        j->n_unanswered += !row->has_response;
-        j->n_errors += row->is_error;
+    if (row->state != STORE_ANSWERED) {
+        j->n_unanswered += row->state == STORE_PENDING;
+        j->n_blocks += row->state == STORE_BLOCKED;
+        j->n_errors += row->state == STORE_FAILED;
         return 0;
     }
     enum verdict v;
@@ -135,9 +137,10 @@ static void print_result(const struct judging *j, bool as_json)
                                           json_number(probe_mean(probe))));
         }
         json_t *all =
-            json_pack("{s:o, s:I, s:I, s:I, s:o, s:o}", "judge", json_text(rule_judge_id(j->judge)),
-                      "new", (json_int_t)j->n_new, "unanswered", (json_int_t)j->n_unanswered,
-                      "errors", (json_int_t)j->n_errors, "verdicts", counts, "probes", probes);
+            json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "judge",
+                      json_text(rule_judge_id(j->judge)), "new", (json_int_t)j->n_new, "unanswered",
+                      (json_int_t)j->n_unanswered, "blocks", (json_int_t)j->n_blocks, "errors",
+                      (json_int_t)j->n_errors, "verdicts", counts, "probes", probes);
         json_dumpf(all, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(all);
@@ -200,8 +203,9 @@ static int run(int argc, char **argv)
         ok = -1;
     }
     if (ok == 0) {
-        log_info("%s: %ld new verdicts, %ld trials without an answer, %ld with an error", argv[1],
-                 j.n_new, j.n_unanswered, j.n_errors);
+        log_info(
+            "%s: %ld new verdicts, %ld trials without an answer, %ld blocked, %ld with an error",
+            argv[1], j.n_new, j.n_unanswered, j.n_blocks, j.n_errors);
         print_result(&j, as_json);
     }
     status = ok == 0 ? EXIT_FINE : cmd_fail(&err);

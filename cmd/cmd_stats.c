@@ -32,6 +32,7 @@ struct measure {
     bool is_benign_alone;
     struct rates *rates;
     long n_verdicts, n_nonresponsive, n_clarification;
+    long n_blocks; /* the provider's, which no rate counts */
 };
 
 /* What a probe heard under one condition. */
@@ -48,7 +49,7 @@ struct stats {
     size_t n_measures;
     struct comprehension *probes;
     size_t n_probes;
-    long n_trials, n_unanswered, n_errors, n_unjudged;
+    long n_trials, n_unanswered, n_blocks, n_errors, n_unjudged;
 };
 
 /* The sample's own scene is heard or told in words. */
@@ -129,14 +130,21 @@ static int take_row(const struct store_row *row, void *user, struct err *err)
     enum verdict v;
     bool is_probe = row->probe[0] != '\0';
     s->n_trials++;
-    if (is_probe && row->has_response && !row->is_error && row->is_scored) {
+    if (is_probe && row->state == STORE_ANSWERED && row->is_scored) {
         add_probe(s, row);
         return 0;
     }
-    if (!row->has_response || row->is_error || is_probe || !row->verdict) {
-        s->n_unanswered += !row->has_response;
-        s->n_errors += row->is_error;
-        s->n_unjudged += row->has_response && !row->is_error;
+    if (row->state == STORE_BLOCKED) {
+        s->n_blocks++;
+        if (!is_probe) {
+            find_measure(s, row)->n_blocks++;
+        }
+        return 0;
+    }
+    if (row->state != STORE_ANSWERED || is_probe || !row->verdict) {
+        s->n_unanswered += row->state == STORE_PENDING;
+        s->n_errors += row->state == STORE_FAILED;
+        s->n_unjudged += row->state == STORE_ANSWERED;
         return 0;
     }
     if (!verdict_from_name(row->verdict, &v)) {
@@ -214,6 +222,9 @@ static int print_measure_text(const struct measure *m, struct err *err)
     if (m->n_nonresponsive + m->n_clarification > 0) {
         printf("  (%ld of %ld answers nonresponsive, %ld ask back: counted as no refusal)\n",
                m->n_nonresponsive, m->n_verdicts, m->n_clarification);
+    }
+    if (m->n_blocks > 0) {
+        printf("  (%ld more were blocked by the provider: in no rate)\n", m->n_blocks);
     }
     return 0;
 }
@@ -362,8 +373,8 @@ static int print_text(struct store *store, const char *path, const struct stats 
     putchar('\n');
     free(bench);
     free(model);
-    printf("%ld trials, %ld unanswered, %ld errors, %ld without a verdict\n", s->n_trials,
-           s->n_unanswered, s->n_errors, s->n_unjudged);
+    printf("%ld trials, %ld unanswered, %ld blocked, %ld errors, %ld without a verdict\n",
+           s->n_trials, s->n_unanswered, s->n_blocks, s->n_errors, s->n_unjudged);
     for (size_t i = 0; i < s->n_measures; i++) {
         if (print_measure_text(&s->measures[i], err) != 0) {
             return -1;
@@ -409,11 +420,11 @@ static int print_stats(const char *path, const char *judge, enum output output, 
     if (ok == 0 && output == OUTPUT_CSV) {
         print_csv(rows);
     } else if (ok == 0) {
-        json_t *all =
-            json_pack("{s:o, s:I, s:I, s:I, s:I, s:O, s:o}", "judge", json_text(judge_id), "trials",
-                      (json_int_t)s.n_trials, "unanswered", (json_int_t)s.n_unanswered, "errors",
-                      (json_int_t)s.n_errors, "unjudged", (json_int_t)s.n_unjudged, "rates", rows,
-                      "probes", probes_json(&s));
+        json_t *all = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:O, s:o}", "judge",
+                                json_text(judge_id), "trials", (json_int_t)s.n_trials, "unanswered",
+                                (json_int_t)s.n_unanswered, "blocks", (json_int_t)s.n_blocks,
+                                "errors", (json_int_t)s.n_errors, "unjudged",
+                                (json_int_t)s.n_unjudged, "rates", rows, "probes", probes_json(&s));
         json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
         putchar('\n');
         json_decref(all);

@@ -295,22 +295,26 @@ static void compare(struct seat *s, size_t n, llama_token token)
     }
 }
 
-static void finish(struct batch *b, int seat, enum local_finish how, local_done_fn done, void *user)
+static void finish(struct batch *b, int seat, enum model_finish how, model_done_fn done, void *user)
 {
     struct seat *s = &b->seats[seat];
     char *text = text_to_utf8(s->text.data ? s->text.data : "", s->text.len);
-    struct local_answer a = {
+    struct model_answer a = {
         .text = text,
         .finish = how,
         .n_prompt_tokens = s->n_prompt_tokens,
         .n_answer_tokens = s->n_answer_tokens,
         .prefill_s = s->prefill_s,
         .decode_s = clock_s() - s->started,
-        .margin = isfinite(s->margin) ? (double)s->margin : 0,
-        .check = !s->is_checked ? LOCAL_UNCHECKED
-                 : s->differs   ? LOCAL_DIFFERS
-                                : LOCAL_SAME,
+        .margin = s->sampler            ? -1
+                  : isfinite(s->margin) ? (double)s->margin
+                                        : 0,
+        .check = !s->is_checked ? MODEL_UNCHECKED
+                 : s->differs   ? MODEL_DIFFERS
+                                : MODEL_SAME,
         .check_margin = (double)s->check_margin,
+        .n_tries = 1,
+        .cost = -1,
     };
     int64_t id = s->id;
     leave_seat(b, seat);
@@ -319,7 +323,7 @@ static void finish(struct batch *b, int seat, enum local_finish how, local_done_
 }
 
 /* Choose a token from the logits of a row of the last step, and go on with it or finish. */
-static int choose(struct batch *b, int seat, int row, local_done_fn done, void *user,
+static int choose(struct batch *b, int seat, int row, model_done_fn done, void *user,
                   struct err *err)
 {
     struct seat *s = &b->seats[seat];
@@ -336,15 +340,15 @@ static int choose(struct batch *b, int seat, int row, local_done_fn done, void *
     }
     compare(s, (size_t)s->n_answer_tokens, token);
     if (llama_vocab_is_eog(b->model->vocab, token)) {
-        finish(b, seat, LOCAL_FINISH_STOP, done, user);
+        finish(b, seat, MODEL_FINISH_STOP, done, user);
         return 0;
     }
     local_add_piece(b->model, token, &s->text);
     s->n_answer_tokens++;
     if (s->n_past >= b->model->n_ctx) {
-        finish(b, seat, LOCAL_FINISH_CONTEXT, done, user);
+        finish(b, seat, MODEL_FINISH_CONTEXT, done, user);
     } else if (s->n_answer_tokens == s->max_tokens) {
-        finish(b, seat, LOCAL_FINISH_LENGTH, done, user);
+        finish(b, seat, MODEL_FINISH_LENGTH, done, user);
     } else {
         s->token = token;
     }
@@ -355,7 +359,7 @@ static int choose(struct batch *b, int seat, int row, local_done_fn done, void *
  * The group's next question gets a seat, the base itself where nobody needs it after, and its first
  * token. Its tail is evaluated alone, as llama.cpp's programs do.
  */
-static int seat_next(struct batch *b, struct group *g, local_done_fn done, void *user,
+static int seat_next(struct batch *b, struct group *g, model_done_fn done, void *user,
                      struct err *err)
 {
     struct asked *a = &g->asked[g->next];
@@ -411,13 +415,13 @@ static void end_group(struct batch *b)
     *g = (struct group){0};
 }
 
-static void report_error(const struct asked *a, const char *message, local_done_fn done, void *user)
+static void report_error(const struct asked *a, const char *message, model_done_fn done, void *user)
 {
-    done(a->id, &(struct local_answer){.error = message, .text = ""}, user);
+    done(a->id, &(struct model_answer){.outcome = MODEL_FAILED, .text = message}, user);
 }
 
 /* Seat the waiting group's questions while there is room. */
-static int admit(struct batch *b, local_done_fn done, void *user, struct err *err)
+static int admit(struct batch *b, model_done_fn done, void *user, struct err *err)
 {
     struct group *g = &b->group;
     while (g->asked && b->n_running < b->n_parallel) {
@@ -453,7 +457,7 @@ static void add_seat(struct batch *b, int seat)
 }
 
 /* One token of each question, each in a step of its own. */
-static int step_alone(struct batch *b, local_done_fn done, void *user, struct err *err)
+static int step_alone(struct batch *b, model_done_fn done, void *user, struct err *err)
 {
     for (int i = 0; i < b->n_seats; i++) {
         if (b->seats[i].is_running) {
@@ -468,7 +472,7 @@ static int step_alone(struct batch *b, local_done_fn done, void *user, struct er
 }
 
 /* One token of each question, all in one step. */
-static int step_together(struct batch *b, local_done_fn done, void *user, struct err *err)
+static int step_together(struct batch *b, model_done_fn done, void *user, struct err *err)
 {
     int seats[LOCAL_MAX_PARALLEL] = {0};
     b->rows.n_tokens = 0;
@@ -489,7 +493,7 @@ static int step_together(struct batch *b, local_done_fn done, void *user, struct
     return 0;
 }
 
-int local_step(struct local_model *m, local_done_fn done, void *user, struct err *err)
+int batch_step(struct local_model *m, model_done_fn done, void *user, struct err *err)
 {
     struct batch *b = m->batch;
     if (admit(b, done, user, err) != 0) {
@@ -501,12 +505,12 @@ int local_step(struct local_model *m, local_done_fn done, void *user, struct err
     return b->is_fast ? step_together(b, done, user, err) : step_alone(b, done, user, err);
 }
 
-bool local_has_room(const struct local_model *m)
+bool batch_has_room(const struct local_model *m)
 {
     return !m->batch->group.asked && m->batch->n_running < m->batch->n_parallel;
 }
 
-size_t local_n_pending(const struct local_model *m)
+size_t batch_n_pending(const struct local_model *m)
 {
     const struct group *g = &m->batch->group;
     return (size_t)m->batch->n_running + (g->n - g->next);
@@ -530,8 +534,8 @@ static int steer(struct local_model *m, bool is_steered, struct err *err)
     return 0;
 }
 
-int local_submit(struct local_model *m, const struct audio *audio,
-                 const struct local_question *questions, size_t n, struct err *err)
+int batch_submit(struct local_model *m, const struct audio *audio,
+                 const struct model_question *questions, size_t n, struct err *err)
 {
     struct batch *b = m->batch;
     if (b->group.asked || n == 0) {
@@ -547,7 +551,7 @@ int local_submit(struct local_model *m, const struct audio *audio,
         }
     }
     if (questions[0].is_steered != b->is_steered) {
-        if (local_n_pending(m) > 0) {
+        if (batch_n_pending(m) > 0) {
             return err_set(err, ERR_USAGE, "steered and plain questions at one time");
         }
         if (steer(m, questions[0].is_steered, err) != 0) {
@@ -618,8 +622,9 @@ static bool on_tensor(struct ggml_tensor *t, bool is_question, void *user)
     return true;
 }
 
-void local_on_residual(struct local_model *m, local_residual_fn fn, void *user)
+void local_on_residual(struct model *model, local_residual_fn fn, void *user)
 {
+    struct local_model *m = (struct local_model *)model;
     struct batch *b = m->batch;
     if (!b->residual) {
         b->residual = xmalloc(MAX_ROWS * (size_t)llama_model_n_embd(m->text) * sizeof(float));

@@ -110,7 +110,10 @@ static int open_audio(struct local_model *m, const struct local_params *p, struc
     return 0;
 }
 
-int local_open(const struct local_params *p, struct local_model **ret, struct err *err)
+static void release(struct local_model *m);
+static const struct model_class local_class;
+
+int local_open(const struct local_params *p, struct model **ret, struct err *err)
 {
     if (local_check_file(p->text_path, err) != 0 ||
         (p->mmproj_path && local_check_file(p->mmproj_path, err) != 0)) {
@@ -121,6 +124,7 @@ int local_open(const struct local_params *p, struct local_model **ret, struct er
     llama_backend_init();
 
     struct local_model *m = xcalloc(1, sizeof *m);
+    m->base.class = &local_class;
     int ok = -1;
     struct llama_model_params mp = llama_model_default_params();
     mp.n_gpu_layers = p->n_gpu_layers;
@@ -157,11 +161,11 @@ int local_open(const struct local_params *p, struct local_model **ret, struct er
     if (batch_open(m, p, &m->batch, err) != 0 || (p->mmproj_path && open_audio(m, p, err) != 0)) {
         goto out;
     }
-    *ret = m;
+    *ret = &m->base;
     m = NULL;
     ok = 0;
 out:
-    local_free(m);
+    release(m);
     return ok;
 }
 
@@ -175,7 +179,7 @@ static void rendered_release(struct rendered *r)
     *r = (struct rendered){0};
 }
 
-void local_free(struct local_model *m)
+static void release(struct local_model *m)
 {
     if (!m) {
         return;
@@ -189,22 +193,6 @@ void local_free(struct local_model *m)
     llama_model_free(m->text);
     free(m->direction);
     free(m);
-}
-
-const char *local_description(const struct local_model *m)
-{
-    return m->description;
-}
-
-struct local_facts local_facts(const struct local_model *m)
-{
-    return (struct local_facts){llama_model_n_params(m->text), m->n_threads, m->n_parallel,
-                                batch_is_plain(m->batch)};
-}
-
-int local_sample_rate(const struct local_model *m)
-{
-    return m->audio ? mtmd_get_audio_sample_rate(m->audio) : 0;
 }
 
 bool tokens_begin(const struct tokens *t, const struct tokens *start)
@@ -259,7 +247,7 @@ static int render(const struct local_model *m, const char *system, const char *i
 }
 
 /* The question's prompt as text; borrowed until the next call. */
-static struct rendered *find_rendered(struct local_model *m, const struct local_question *q,
+static struct rendered *find_rendered(struct local_model *m, const struct model_question *q,
                                       struct err *err)
 {
     const char *system = q->system && q->system[0] ? q->system : NULL;
@@ -286,8 +274,9 @@ static const char *text_after(const struct rendered *r)
     return r->text + r->marker + strlen(mtmd_default_marker());
 }
 
-int local_check_question(struct local_model *m, const struct local_question *q, struct err *err)
+static int check_question(struct model *model, const struct model_question *q, struct err *err)
 {
+    struct local_model *m = (struct local_model *)model;
     const struct rendered *r = find_rendered(m, q, err);
     if (r && text_after(r)[0] == '\0') {
         return err_set(err, ERR_FORMAT, "chat template: ends with the audio");
@@ -445,7 +434,7 @@ static int tokenise_around(const struct local_model *m, struct rendered *r,
     return ret->tail.n > 0 ? 0 : err_set(err, ERR_MODEL, "nothing stands after the audio");
 }
 
-int local_tokenise(struct local_model *m, const struct local_question *q, const struct audio *audio,
+int local_tokenise(struct local_model *m, const struct model_question *q, const struct audio *audio,
                    struct media *media, struct asked *ret, struct err *err)
 {
     struct asked a = {.id = q->id,
@@ -478,3 +467,63 @@ void local_add_piece(const struct local_model *m, llama_token token, struct buf 
     buf_add(text, longer, n > 0 ? (size_t)n : 0);
     free(longer);
 }
+
+static const struct local_model *local_of(const struct model *m)
+{
+    return (const struct local_model *)m;
+}
+
+static const char *description(const struct model *m)
+{
+    return local_of(m)->description;
+}
+
+static struct model_facts facts(const struct model *model)
+{
+    const struct local_model *m = local_of(model);
+    return (struct model_facts){
+        .n_params = llama_model_n_params(m->text),
+        .n_threads = m->n_threads,
+        .n_parallel = m->n_parallel,
+        .is_plain = batch_is_plain(m->batch),
+        .sample_rate = m->audio ? mtmd_get_audio_sample_rate(m->audio) : 0,
+    };
+}
+
+static bool has_room(const struct model *m)
+{
+    return batch_has_room(local_of(m));
+}
+
+static size_t n_pending(const struct model *m)
+{
+    return batch_n_pending(local_of(m));
+}
+
+static int submit(struct model *m, const struct audio *audio, const struct model_question *q,
+                  size_t n, struct err *err)
+{
+    return batch_submit((struct local_model *)m, audio, q, n, err);
+}
+
+static int step(struct model *m, int wake_fd, model_done_fn done, void *user, struct err *err)
+{
+    (void)wake_fd; /* it never waits */
+    return batch_step((struct local_model *)m, done, user, err);
+}
+
+static void free_model(struct model *m)
+{
+    release((struct local_model *)m);
+}
+
+static const struct model_class local_class = {
+    .description = description,
+    .facts = facts,
+    .check = check_question,
+    .has_room = has_room,
+    .n_pending = n_pending,
+    .submit = submit,
+    .step = step,
+    .free = free_model,
+};

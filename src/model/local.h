@@ -6,8 +6,8 @@
  * next:
  *
  *     while (there is work)
- *         while (local_has_room(m)) local_submit(m, next group)
- *         local_step(m, take_answer, user)
+ *         while (it has room) submit(next group)
+ *         step(take_answer)
  *
  * Exact: each question has a stream of its own in the KV cache and each of its tokens a step of its
  * own, so that nothing depends on what runs beside it. Greedy answers are, computation for
@@ -24,12 +24,7 @@
 #ifndef AOR_MODEL_LOCAL_H
 #define AOR_MODEL_LOCAL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "audio/audio.h"
-#include "base/err.h"
+#include "model/model.h"
 
 /*
  * Threads wait for each other at every tensor of a graph; in a smaller model that costs more than
@@ -61,91 +56,14 @@ struct local_params {
 
 struct local_params local_default_params(void);
 
-struct local_model; /* opaque */
-
-/* How one user turn is asked; text is borrowed until the call returns. */
-struct local_question {
-    int64_t id;              /* comes back with the answer */
-    const char *system;      /* NULL: none */
-    const char *instruction; /* "" or NULL: none */
-    const char *text;        /* stands in the audio's place in a group without one */
-    bool audio_last;         /* the instruction stands before the audio */
-    bool is_steered;         /* under params.direction_path */
-    int max_tokens;
-    double temperature; /* 0: greedy */
-    uint32_t seed;      /* of the random choice */
-};
-
-enum local_finish {
-    LOCAL_FINISH_STOP,    /* the model ended its answer */
-    LOCAL_FINISH_LENGTH,  /* max_tokens reached: truncated */
-    LOCAL_FINISH_CONTEXT, /* the context was full: truncated */
-};
-
-/* What a second, exact answer in the fast mode said. */
-enum local_check { LOCAL_UNCHECKED, LOCAL_SAME, LOCAL_DIFFERS };
-
-struct local_answer {
-    const char *error; /* why there is no answer, or NULL; borrowed */
-    const char *text;  /* well-formed UTF-8, special tokens not shown; borrowed */
-    enum local_finish finish;
-    int n_prompt_tokens; /* positions, audio included */
-    int n_answer_tokens;
-    double prefill_s; /* encoding and evaluating what the group shares: a share of it */
-    double decode_s;  /* from its own tokens to its end, beside others */
-    double margin;    /* least lead of a chosen token's logit over the next; 0 where not greedy */
-    enum local_check check;
-    double check_margin; /* LOCAL_DIFFERS: lead of the exact logit where they part */
-};
-
 /* A regular file that begins as a GGUF file does: worth hashing and loading. */
 int local_check_file(const char *path, struct err *err);
 
-/* Load the files. *err holds the library's own reason. */
-int local_open(const struct local_params *params, struct local_model **ret, struct err *err);
-void local_free(struct local_model *m);
-
-/* What the model says of itself: "llama 1M F16"; borrowed. */
-const char *local_description(const struct local_model *m);
-
-/* Parameters of the language model; what the threads, the memory's kind came out as. */
-struct local_facts {
-    uint64_t n_params;
-    int n_threads;
-    int n_parallel;
-    bool is_plain; /* this model's memory cannot be copied, or params.is_plain */
-};
-struct local_facts local_facts(const struct local_model *m);
-
-/* Hz that a group's audio must have; 0 for a model without audio. */
-int local_sample_rate(const struct local_model *m);
-
 /*
- * Fail where the chat template does not take this system text and instruction, so that a run fails
- * once and not at every trial.
+ * Load the files. *err holds the library's own reason. A prompt that does not fit the context fails
+ * with an error that begins with "context". *ret is freed by its class.
  */
-int local_check_question(struct local_model *m, const struct local_question *q, struct err *err);
-
-/* Room for a group: none waits, and a sequence is free. */
-bool local_has_room(const struct local_model *m);
-
-/* Questions that have no answer yet. */
-size_t local_n_pending(const struct local_model *m);
-
-/*
- * Take over a group of questions about one audio (NULL: text only). Steered and plain questions
- * must not be mixed, nor be submitted while the other kind is pending. -1: none of them was taken.
- */
-int local_submit(struct local_model *m, const struct audio *audio,
-                 const struct local_question *questions, size_t n, struct err *err);
-
-/*
- * Admit what has room, decode one token of each pending question, and call done for each that
- * ended. A prompt that does not fit the context ends with an error that begins with "context". -1:
- * the model cannot go on.
- */
-typedef void (*local_done_fn)(int64_t id, const struct local_answer *answer, void *user);
-int local_step(struct local_model *m, local_done_fn done, void *user, struct err *err);
+int local_open(const struct local_params *params, struct model **ret, struct err *err);
 
 /*
  * The residual stream after a layer (0..n_layers-1), as each decoding step computes it, row by row.
@@ -165,7 +83,7 @@ struct local_residual {
 
 /* Called for each layer; true: data was changed and is written back. NULL: no calls. */
 typedef bool (*local_residual_fn)(const struct local_residual *r, void *user);
-void local_on_residual(struct local_model *m, local_residual_fn fn, void *user);
+void local_on_residual(struct model *m, local_residual_fn fn, void *user);
 
 /* llama.cpp's version ("0.5.0") and the CPU features it was built for; borrowed. */
 const char *local_library_version(void);

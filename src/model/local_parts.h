@@ -47,6 +47,7 @@ struct rendered {
 struct batch; /* batch.c */
 
 struct local_model {
+    struct model base;
     struct llama_model *text;
     const struct llama_vocab *vocab;
     mtmd_context *audio; /* NULL: text only */
@@ -76,7 +77,7 @@ void asked_release(struct asked *a);
  * The question as tokens. audio (may be NULL) is made into *media at a group's first question and
  * taken from there at the others.
  */
-int local_tokenise(struct local_model *m, const struct local_question *q, const struct audio *audio,
+int local_tokenise(struct local_model *m, const struct model_question *q, const struct audio *audio,
                    struct media *media, struct asked *ret, struct err *err);
 
 /* Text of a token, appended. */
@@ -85,7 +86,13 @@ void local_add_piece(const struct local_model *m, llama_token token, struct buf 
 int batch_open(struct local_model *m, const struct local_params *p, struct batch **ret,
                struct err *err);
 void batch_free(struct batch *b);
-
 bool batch_is_plain(const struct batch *b);
+
+/* What struct model_class says of these. */
+bool batch_has_room(const struct local_model *m);
+size_t batch_n_pending(const struct local_model *m);
+int batch_submit(struct local_model *m, const struct audio *audio,
+                 const struct model_question *questions, size_t n, struct err *err);
+int batch_step(struct local_model *m, model_done_fn done, void *user, struct err *err);
 
 #endif

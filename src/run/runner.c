@@ -57,9 +57,9 @@ struct runner {
 };
 
 static const char *const finish_names[] = {
-    [LOCAL_FINISH_STOP] = "stop",
-    [LOCAL_FINISH_LENGTH] = "length",
-    [LOCAL_FINISH_CONTEXT] = "context",
+    [MODEL_FINISH_STOP] = "stop",
+    [MODEL_FINISH_LENGTH] = "length",
+    [MODEL_FINISH_CONTEXT] = "context",
 };
 
 /* The stored trial as a task; false: it is of another plan. */
@@ -214,13 +214,14 @@ static bool is_refusal(const struct runner *r, const struct worker_task *t, cons
            p->is_refusal(r->dataset->bench.samples[t->sample].item->text, answer, p->user);
 }
 
-static int store_answer(struct runner *r, const struct worker_task *t, const struct local_answer *a,
+static int store_answer(struct runner *r, const struct worker_task *t, const struct model_answer *a,
                         const char *text, struct err *err)
 {
     size_t answer_at =
-        prompt_answer_start(&r->plan->prompts[t->prompt], text, a->finish != LOCAL_FINISH_STOP);
-    int differs = a->check == LOCAL_DIFFERS;
+        prompt_answer_start(&r->plan->prompts[t->prompt], text, a->finish != MODEL_FINISH_STOP);
+    int differs = a->check == MODEL_DIFFERS;
     struct store_response row = {
+        .state = STORE_ANSWERED,
         .text = text,
         .finish = finish_names[a->finish],
         .n_prompt_tokens = a->n_prompt_tokens,
@@ -229,7 +230,7 @@ static int store_answer(struct runner *r, const struct worker_task *t, const str
         .decode_s = a->decode_s,
         .answer_at = answer_at,
         .margin = r->params->temperature > 0 ? NULL : &a->margin,
-        .checked = a->check == LOCAL_UNCHECKED ? NULL : &differs,
+        .checked = a->check == MODEL_UNCHECKED ? NULL : &differs,
         .check_margin = differs ? &a->check_margin : NULL,
     };
     r->n_deaths = -1;
@@ -246,7 +247,7 @@ static int store_error(struct runner *r, const struct worker_task *t, const char
         text_make_printable(r->first_error);
     }
     r->n_errors++;
-    struct store_response row = {.is_error = true, .text = message};
+    struct store_response row = {.state = STORE_FAILED, .text = message};
     return store_put_response(r->store, t->trial_id, &row, err);
 }
 
@@ -331,7 +332,7 @@ static int feed(struct runner *r, struct lane *l, bool *ret_given, struct err *e
 {
     struct worker_task tasks[WORKER_MAX_GROUP];
     size_t n = 0;
-    const struct local_facts *facts = &r->model.facts;
+    const struct model_facts *facts = &r->model.facts;
     size_t wanted = (size_t)facts->n_parallel + (facts->n_params < LOCAL_SMALL_MODEL ? N_AHEAD : 1);
     *ret_given = false;
     if (l->n_suspects > 0) {

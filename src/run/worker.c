@@ -33,8 +33,8 @@ struct frame {
     uint32_t text_len;
     int64_t trial_id;
     union {
-        struct local_answer answer; /* what it points to does not travel */
-        struct local_facts facts;   /* FRAME_READY */
+        struct model_answer answer; /* what it points to does not travel */
+        struct model_facts facts;   /* FRAME_READY */
     };
 };
 
@@ -77,7 +77,7 @@ static void send_error(struct child *c, int64_t trial_id, const char *message)
     send_frame(c->out, (struct frame){.kind = FRAME_ERROR, .trial_id = trial_id}, message);
 }
 
-static void take_answer(int64_t id, const struct local_answer *answer, void *user)
+static void take_answer(int64_t id, const struct model_answer *answer, void *user)
 {
     struct child *c = user;
     if (answer->error) {
@@ -102,9 +102,9 @@ static uint32_t trial_seed(uint64_t seed, const struct sample *s, const struct w
     return (uint32_t)strtoul(hex, NULL, 16);
 }
 
-static struct local_question make_question(const struct prompt *p)
+static struct model_question make_question(const struct prompt *p)
 {
-    return (struct local_question){
+    return (struct model_question){
         .system = p->system,
         .instruction = p->instruction,
         .audio_last = p->audio_last,
@@ -122,7 +122,7 @@ static int submit(struct child *c, struct err *err)
     enum condition condition = (enum condition)g->tasks[0].condition;
     bool has_audio = condition_has_audio(condition);
     const struct scene *scene = render_scene_of(s, condition);
-    struct local_question questions[WORKER_MAX_GROUP];
+    struct model_question questions[WORKER_MAX_GROUP];
     char *texts[WORKER_MAX_GROUP] = {0};
     struct audio a = {0};
     int ok = 0;
@@ -134,7 +134,7 @@ static int submit(struct child *c, struct err *err)
     for (size_t i = 0; ok == 0 && i < g->n; i++) {
         const struct worker_task *t = &g->tasks[i];
         const struct prompt *prompt = &p->plan->prompts[t->prompt];
-        struct local_question q = make_question(prompt);
+        struct model_question q = make_question(prompt);
         q.id = t->trial_id;
         q.temperature = p->temperature;
         q.seed = trial_seed(p->seed, s, t, prompt->name);
@@ -222,7 +222,7 @@ static int open_model(struct child *c, struct err *err)
         return -1;
     }
     for (size_t i = 0; i < plan->n_prompts; i++) {
-        struct local_question q = make_question(&plan->prompts[i]);
+        struct model_question q = make_question(&plan->prompts[i]);
         if (local_check_question(c->model, &q, err) != 0) {
             return err_wrap(err, "prompt %s", plan->prompts[i].name);
         }

@@ -44,7 +44,7 @@ struct worker_task {
 struct worker_reply {
     bool is_alive; /* no answer yet, but the model works at them; the rest is unset */
     int64_t trial_id;
-    struct local_answer answer; /* .error and .text are in text */
+    struct model_answer answer; /* .error and .text are in text */
     bool is_error;
     char *text; /* the model's words, or why there are none; the caller's */
 };
@@ -52,7 +52,7 @@ struct worker_reply {
 /* What a model is, as it said when it was loaded. */
 struct worker_model {
     char description[128];
-    struct local_facts facts;
+    struct model_facts facts;
 };
 
 /*

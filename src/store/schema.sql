@@ -1,4 +1,4 @@
--- A run: one model over a plan of trials. application_id 0x414F5252 ("AORR"), user_version 2.
+-- A run: one model over a plan of trials. application_id 0x414F5252 ("AORR"), user_version 3.
 CREATE TABLE info (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -57,12 +57,21 @@ CREATE TABLE trial (
     UNIQUE (sample, condition, strategy, repeat)
 );
 
+-- Who answers where a model is served: a JSON object of url, software, version, model, fingerprint.
+CREATE TABLE server (
+    id INTEGER PRIMARY KEY,
+    facts TEXT NOT NULL UNIQUE
+);
+
+-- kind: the model's answer; a block, by which the provider and not the model refused (text: the
+-- model's words up to there); an error (text: why there is no answer). reason: of a block.
 -- text: all the model wrote; its answer begins at byte answer_at, thoughts stand before it.
 -- margin: least lead of a chosen token's logit over the next. checked: 0 the same, 1 other words,
 -- when the answer was given a second time alone; check_margin: the lead where they part.
+-- n_tries: requests sent for it; cost: in US dollars, by the preset's prices; NULL: not known.
 CREATE TABLE response (
     trial INTEGER PRIMARY KEY REFERENCES trial (id),
-    is_error INTEGER NOT NULL CHECK (is_error IN (0, 1)),
+    kind TEXT NOT NULL CHECK (kind IN ('answer', 'block', 'error')),
     text TEXT NOT NULL,
     finish TEXT,
     n_prompt_tokens INTEGER NOT NULL,
@@ -73,7 +82,11 @@ CREATE TABLE response (
     answer_at INTEGER NOT NULL DEFAULT 0,
     margin REAL,
     checked INTEGER,
-    check_margin REAL
+    check_margin REAL,
+    reason TEXT,
+    server INTEGER REFERENCES server (id),
+    n_tries INTEGER NOT NULL DEFAULT 1,
+    cost REAL
 );
 
 CREATE TABLE verdict (

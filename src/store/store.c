@@ -10,13 +10,14 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "store/migrate_2.h"
+#include "store/migrate_3.h"
 #include "store/schema.h"
 
 #define APPLICATION_ID 0x414F5252
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* Brings a file from schema i + 1 to i + 2. */
-static const char *const migrations[SCHEMA_VERSION - 1] = {migrate_2_sql};
+static const char *const migrations[SCHEMA_VERSION - 1] = {migrate_2_sql, migrate_3_sql};
 
 enum statement {
     PUT_INFO,
@@ -30,10 +31,12 @@ enum statement {
     END_CALL,
     CALL_RATE,
     NEXT_PENDING,
+    PUT_SERVER,
     PUT_RESPONSE,
     DELETE_ERROR,
     PUT_VERDICT,
     PUT_SCORE,
+    SUM_SPENDING,
     COUNT_CHECKS,
     N_STATEMENTS
 };
@@ -57,13 +60,16 @@ static const char *const statement_sql[N_STATEMENTS] = {
     [NEXT_PENDING] = "SELECT id, sample, condition, strategy, repeat FROM trial WHERE id > ?1 AND "
                      "NOT EXISTS (SELECT 1 FROM response WHERE response.trial = trial.id) "
                      "ORDER BY id LIMIT 1",
-    [PUT_RESPONSE] = "INSERT INTO response (trial, is_error, text, finish, n_prompt_tokens, "
+    [PUT_SERVER] = "INSERT INTO server (facts) VALUES (?1) ON CONFLICT (facts) DO NOTHING",
+    [PUT_RESPONSE] = "INSERT INTO response (trial, kind, text, finish, n_prompt_tokens, "
                      "n_answer_tokens, prefill_s, decode_s, answer_at, margin, checked, "
-                     "check_margin) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-    [DELETE_ERROR] = "DELETE FROM response WHERE trial = ?1 AND is_error = 1",
+                     "check_margin, reason, server, n_tries, cost) VALUES "
+                     "(?,?,?,?,?,?,?,?,?,?,?,?,?,(SELECT id FROM server WHERE facts = ?),?,?)",
+    [DELETE_ERROR] = "DELETE FROM response WHERE trial = ?1 AND kind = 'error'",
     [PUT_VERDICT] = "INSERT OR REPLACE INTO verdict (trial, judge, verdict, detail) "
                     "VALUES (?1, ?2, ?3, ?4)",
     [PUT_SCORE] = "INSERT OR REPLACE INTO score (trial, judge, value) VALUES (?1, ?2, ?3)",
+    [SUM_SPENDING] = "SELECT total(n_tries), total(cost) FROM response",
     [COUNT_CHECKS] = "SELECT count(checked), total(checked), max(check_margin) FROM response",
 };
 
@@ -294,6 +300,24 @@ static const char *column_or_null(sqlite3_stmt *st, int i)
     return (const char *)sqlite3_column_text(st, i);
 }
 
+static const char *const kind_names[] = {
+    [STORE_PENDING] = NULL,
+    [STORE_ANSWERED] = "answer",
+    [STORE_BLOCKED] = "block",
+    [STORE_FAILED] = "error",
+};
+
+/* kind: of the response; NULL where there is none. */
+static enum store_state state_of(const char *kind)
+{
+    for (int i = STORE_ANSWERED; kind && i <= STORE_BLOCKED; i++) {
+        if (strcmp(kind, kind_names[i]) == 0) {
+            return (enum store_state)i;
+        }
+    }
+    return kind ? STORE_FAILED : STORE_PENDING;
+}
+
 int store_put_info(struct store *s, const char *key, const char *value, struct err *err)
 {
     bind_text(s->statements[PUT_INFO], 1, key);
@@ -421,7 +445,7 @@ static struct store_trial read_trial(sqlite3_stmt *st)
 int store_each_trial(struct store *s, store_trial_fn fn, void *user, struct err *err)
 {
     static const char sql[] =
-        "SELECT t.id, t.sample, t.condition, t.strategy, t.repeat, r.is_error FROM trial t "
+        "SELECT t.id, t.sample, t.condition, t.strategy, t.repeat, r.kind FROM trial t "
         "LEFT JOIN response r ON r.trial = t.id ORDER BY t.id";
     sqlite3_stmt *st = NULL;
     if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) {
@@ -431,9 +455,7 @@ int store_each_trial(struct store *s, store_trial_fn fn, void *user, struct err 
     int ok = 0;
     while (ok == 0 && (code = sqlite3_step(st)) == SQLITE_ROW) {
         struct store_trial t = read_trial(st);
-        t.state = sqlite3_column_type(st, 5) == SQLITE_NULL ? STORE_PENDING
-                  : sqlite3_column_int(st, 5) == 0          ? STORE_ANSWERED
-                                                            : STORE_FAILED;
+        t.state = state_of(column_or_null(st, 5));
         ok = fn(&t, user, err);
     }
     if (ok == 0 && code != SQLITE_DONE) {
@@ -463,9 +485,15 @@ int store_next_pending(struct store *s, int64_t after_id, struct store_trial *re
 int store_put_response(struct store *s, int64_t trial_id, const struct store_response *r,
                        struct err *err)
 {
+    if (r->server) {
+        bind_text(s->statements[PUT_SERVER], 1, r->server);
+        if (run(s, PUT_SERVER, err) != 0) {
+            return -1;
+        }
+    }
     sqlite3_stmt *st = s->statements[PUT_RESPONSE];
     sqlite3_bind_int64(st, 1, trial_id);
-    sqlite3_bind_int(st, 2, r->is_error);
+    bind_text(st, 2, kind_names[r->state]);
     bind_text(st, 3, r->text);
     bind_text(st, 4, r->finish);
     sqlite3_bind_int(st, 5, r->n_prompt_tokens);
@@ -480,6 +508,10 @@ int store_put_response(struct store *s, int64_t trial_id, const struct store_res
         sqlite3_bind_null(st, 11);
     }
     bind_double(st, 12, r->check_margin);
+    bind_text(st, 13, r->reason);
+    bind_text(st, 14, r->server);
+    sqlite3_bind_int(st, 15, r->n_tries > 0 ? r->n_tries : 1);
+    bind_double(st, 16, r->cost);
     return run(s, PUT_RESPONSE, err);
 }
 
@@ -494,7 +526,7 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
     static const char sql[] =
         "SELECT t.id, t.condition, t.strategy, p.id, p.kind, p.scenario, p.category, p.text, "
         "p.alone, p.gender, p.emotion, p.rate, p.voice, p.engine, p.scene, p.snr_db, "
-        "r.is_error, r.text, r.finish, v.verdict, p.split, y.probe, t.scene, c.names, "
+        "r.kind, r.text, r.finish, v.verdict, p.split, y.probe, t.scene, c.names, "
         "r.answer_at, z.trial, z.value "
         "FROM trial t JOIN sample p ON p.id = t.sample "
         "LEFT JOIN strategy y ON y.name = t.strategy LEFT JOIN scene c ON c.id = t.scene "
@@ -509,8 +541,8 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
     bind_text(st, 1, judge);
     int code;
     while ((code = sqlite3_step(st)) == SQLITE_ROW) {
-        bool has_response = sqlite3_column_type(st, 16) != SQLITE_NULL;
-        bool is_error = has_response && sqlite3_column_int(st, 16) != 0;
+        enum store_state state = state_of(column_or_null(st, 16));
+        bool has_response = state != STORE_PENDING;
         struct store_row row = {
             .trial_id = sqlite3_column_int64(st, 0),
             .condition = column(st, 1),
@@ -532,8 +564,7 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
                        .scene = column(st, 14),
                        .snr_db = sqlite3_column_double(st, 15),
                        .split = column(st, 20)},
-            .has_response = has_response,
-            .is_error = is_error,
+            .state = state,
             .response = has_response ? column(st, 17) : NULL,
             .finish = column_or_null(st, 18),
             .verdict = column_or_null(st, 19),
@@ -574,6 +605,17 @@ int store_put_score(struct store *s, int64_t trial_id, const char *judge, double
     bind_text(s->statements[PUT_SCORE], 2, judge);
     bind_double(s->statements[PUT_SCORE], 3, isnan(value) ? NULL : &value);
     return run(s, PUT_SCORE, err);
+}
+
+int store_sum_spending(struct store *s, struct store_spending *ret, struct err *err)
+{
+    sqlite3_stmt *st = s->statements[SUM_SPENDING];
+    int ok = sqlite3_step(st) == SQLITE_ROW ? 0 : fail(s, err);
+    if (ok == 0) {
+        *ret = (struct store_spending){sqlite3_column_int64(st, 0), sqlite3_column_double(st, 1)};
+    }
+    sqlite3_reset(st);
+    return ok;
 }
 
 int store_count_checks(struct store *s, struct store_checks *ret, struct err *err)

@@ -72,7 +72,12 @@ int store_end_call(struct store *s, int64_t id, int64_t n_stored, struct err *er
 /* Trials a second over all calls that ended; 0: not known. */
 int store_call_rate(struct store *s, double *ret, struct err *err);
 
-enum store_state { STORE_PENDING, STORE_ANSWERED, STORE_FAILED };
+enum store_state {
+    STORE_PENDING,
+    STORE_ANSWERED,
+    STORE_BLOCKED, /* the provider refused, not the model */
+    STORE_FAILED,
+};
 
 struct store_trial {
     int64_t id; /* -1: none */
@@ -91,9 +96,9 @@ int store_each_trial(struct store *s, store_trial_fn fn, void *user, struct err 
 int store_next_pending(struct store *s, int64_t after_id, struct store_trial *ret, struct err *err);
 
 struct store_response {
-    bool is_error;      /* text is the error's message instead of the model's words */
-    const char *text;   /* borrowed */
-    const char *finish; /* stop, length, context; NULL for errors */
+    enum store_state state; /* FAILED: text is the error's message, not the model's words */
+    const char *text;       /* borrowed */
+    const char *finish;     /* stop, length, context; NULL for errors and blocks */
     int n_prompt_tokens;
     int n_answer_tokens;
     double prefill_s;
@@ -102,6 +107,10 @@ struct store_response {
     const double *margin; /* NULL: not known; schema.sql says what it is */
     const int *checked;   /* NULL: not checked */
     const double *check_margin;
+    const char *reason; /* BLOCKED: as the provider says it; NULL otherwise */
+    const char *server; /* who answered, as JSON; NULL: this process */
+    int n_tries;        /* 0 is stored as 1 */
+    const double *cost; /* US dollars; NULL: not known */
 };
 
 /* A second response for a trial is an error. */
@@ -119,7 +128,7 @@ struct store_row {
     const char *scene;       /* heard or told; NULL: none */
     const char *scene_names; /* of it, one a line; NULL where there is none */
     struct store_sample sample;
-    bool has_response, is_error;
+    enum store_state state;
     const char *response, *finish; /* NULL where there is none */
     const char *answer;            /* the part of response after thoughts; NULL likewise */
     const char *verdict;           /* by the judge asked for; NULL where there is none */
@@ -141,6 +150,13 @@ int store_put_verdict(struct store *s, int64_t trial_id, const char *judge, cons
 /* Replaces an earlier score of the same judge. NAN: nothing can be said. */
 int store_put_score(struct store *s, int64_t trial_id, const char *judge, double value,
                     struct err *err);
+
+/* What was spent: requests of all tries, US dollars where they are known. */
+struct store_spending {
+    int64_t n_requests;
+    double cost;
+};
+int store_sum_spending(struct store *s, struct store_spending *ret, struct err *err);
 
 /* How the second answers of the fast mode came out. */
 struct store_checks {

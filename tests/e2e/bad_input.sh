@@ -91,15 +91,15 @@ sample=$(jq -r .file_name damaged/metadata.jsonl | head -n 1)
 head -c 3000 "$BENCH/$sample" >"damaged/$sample"
 check_finds() { "$AOR" check damaged; [ "$?" -eq 3 ]; }
 ok "check finds a cut FLAC file" check_finds
-run_stores() { "$AOR" run damaged -c matched -o d.db; [ "$?" -eq 3 ] && [ "$(sql d.db 'select sum(is_error), count(*) from response')" = "1|38" ]; }
+run_stores() { "$AOR" run damaged -c matched -o d.db; [ "$?" -eq 3 ] && [ "$(sql d.db 'select sum(kind = '\''error'\''), count(*) from response')" = "1|38" ]; }
 ok "run stores an error row for it and goes on" run_stores
-error_named() { sql d.db 'select text from response where is_error' | grep -q "$sample"; }
+error_named() { sql d.db "select text from response where kind = 'error'" | grep -q "$sample"; }
 ok "the row names the file" error_named
 cp "$BENCH/$(jq -r .file_name damaged/metadata.jsonl | sed -n 2p)" "damaged/$sample"
 other() { "$AOR" check damaged | grep -q 'not those that metadata.jsonl names'; }
 ok "check finds another sample's sound" other
 cp "$BENCH/$sample" "damaged/$sample"
-retried() { "$AOR" run damaged -c matched -o d.db --retry-errors && [ "$(sql d.db 'select sum(is_error), count(*) from response')" = "0|38" ]; }
+retried() { "$AOR" run damaged -c matched -o d.db --retry-errors && [ "$(sql d.db 'select sum(kind = '\''error'\''), count(*) from response')" = "0|38" ]; }
 ok "--retry-errors answers it once the file is whole" retried
 sed -i '3s/"id"/"ib"/' damaged/metadata.jsonl
 fails "a damaged metadata line" 1 'metadata.jsonl:3: "id": is missing' "$AOR" run damaged -o e.db
@@ -125,7 +125,7 @@ fails "a newer schema" 1 'schema version 99' "$AOR" judge newer.db
 
 # Signals, to the program and to the model's processes
 ALL=direct,cot,transcribe,scene
-all_once() { [ "$(sql "$1" 'select count(*), count(distinct trial), sum(is_error) from response')" = "266|266|0" ]; }
+all_once() { [ "$(sql "$1" 'select count(*), count(distinct trial), sum(kind = '\''error'\'') from response')" = "266|266|0" ]; }
 until_answers() {
     i=0
     until [ "$(sql "file:$1?mode=ro" 'select count(*) > 0 from response' 2>/dev/null)" = 1 ] || [ $i -gt 100 ]; do

@@ -56,7 +56,7 @@ soak() {
     ok "$kind: no model process is left" children_gone
     ok "$kind: the same command goes on" "$AOR" run "$BENCH" "$@" -o "$T/killed.db"
     once() {
-        [ "$(sql killed.db 'select (select count(*) from trial), count(*), count(distinct trial), sum(is_error) from response')" = \
+        [ "$(sql killed.db 'select (select count(*) from trial), count(*), count(distinct trial), sum(kind = '\''error'\'') from response')" = \
             "$n_trials|$n_trials|$n_trials|0" ]
     }
     ok "$kind: exactly the planned trials, each once" once

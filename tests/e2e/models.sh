@@ -12,19 +12,19 @@ gguf spm dies.gguf "$MODEL" g
 ask_dying() { "$AOR" run "$BENCH" -m dies.gguf --mmproj "$MMPROJ" -c matched,text -a direct,cot -o dies.db --parallel 8 -j 2 "$@"; }
 dies() {
     ask_dying
-    [ "$?" -eq 3 ] && [ "$(sql dies.db 'select count(*), count(distinct trial), sum(is_error) from response')" = "152|152|8" ]
+    [ "$?" -eq 3 ] && [ "$(sql dies.db 'select count(*), count(distinct trial), sum(kind = '\''error'\'') from response')" = "152|152|8" ]
 }
 ok "texts that end the model's process are errors, all else is answered" dies
 named() {
     sql dies.db "select distinct t.condition || ' ' || s.scenario || ': ' || r.text from response r
-        join trial t on t.id = r.trial join sample s on s.id = t.sample where r.is_error" >died
+        join trial t on t.id = r.trial join sample s on s.id = t.sample where r.kind = 'error'" >died
     cat died
     [ "$(cat died)" = "text gaming-p01: the model's process died (Aborted): unordered_map::at" ]
 }
 ok "the rows say how it died" named
 retried() {
     ask_dying --retry-errors
-    [ "$?" -eq 3 ] && [ "$(sql dies.db 'select count(*), count(distinct trial), sum(is_error) from response')" = "152|152|8" ] && named
+    [ "$?" -eq 3 ] && [ "$(sql dies.db 'select count(*), count(distinct trial), sum(kind = '\''error'\'') from response')" = "152|152|8" ] && named
 }
 ok "--retry-errors tries them again, and leaves it so" retried
 undisturbed() {
@@ -36,7 +36,7 @@ ok "the other answers are those of a run without them" undisturbed
 gguf spm always.gguf "$MODEL" w # in "Answer the speaker"
 ends() {
     "$AOR" run "$BENCH" -m always.gguf -c text -o always.db --parallel 8 -j 2 2>err
-    [ "$?" -eq 1 ] && [ "$(sql always.db 'select count(*) from response where not is_error')" = 0 ] &&
+    [ "$?" -eq 1 ] && [ "$(sql always.db "select count(*) from response where kind <> 'error'")" = 0 ] &&
         [ "$(grep -c '^aor: 5 trials in a row, and no answer: the model.s process died (Aborted): unordered_map::at$' err)" -eq 1 ] &&
         [ "$(grep -c . err)" -le 4 ]
 }

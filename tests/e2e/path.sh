@@ -35,7 +35,7 @@ check_json() { "$AOR" check four --json | jq -e '.bad == 0 and .samples == 38 an
 ok "check --json" check_json
 
 ok "run" "$AOR" run four -o run.db
-trials() { [ "$(sql run.db 'select count(*), count(distinct trial), sum(is_error) from response')" = "76|76|0" ]; }
+trials() { [ "$(sql run.db 'select count(*), count(distinct trial), sum(kind = '\''error'\'') from response')" = "76|76|0" ]; }
 ok "76 trials, each answered once" trials
 no_wal() { [ ! -e run.db-wal ] && [ ! -e run.db-lock ] && [ "$(sql run.db 'pragma journal_mode')" = delete ]; }
 ok "one file remains" no_wal

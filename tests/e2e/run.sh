@@ -5,7 +5,7 @@
 . "$SOURCE/tests/e2e/lib.sh"
 small_bench
 
-counts() { sql "$1" 'select (select count(*) from trial), count(*), count(distinct trial), sum(is_error) from response'; }
+counts() { sql "$1" 'select (select count(*) from trial), count(*), count(distinct trial), sum(kind = '\''error'\'') from response'; }
 is() { [ "$2" = "$3" ] || { echo "$1: $2, not $3" && return 1; }; }
 cells() { sql "$1" "select group_concat(c, ' ') from (select condition || '/' || strategy || ':' || count(*) c from trial group by condition, strategy order by 1)"; }
 # same A.db B.db N: the trials that both hold are N, with the same answers.
@@ -129,8 +129,8 @@ fails "fast ones in an exact run's file" 2 'another model.mode' "$AOR" run "$BEN
 # A context that is too small: a row for each trial that does not fit it.
 narrow() {
     "$AOR" run "$BENCH" -c matched,text --ctx 160 -o narrow.db
-    [ "$?" -eq 3 ] && is errors "$(sql narrow.db "select count(*) > 0, sum(text not like 'context: the prompt has %') from response where is_error")" '1|0' &&
-        is answers "$(sql narrow.db "select count(*) > 0 from response where not is_error")" 1
+    [ "$?" -eq 3 ] && is errors "$(sql narrow.db "select count(*) > 0, sum(text not like 'context: the prompt has %') from response where kind = 'error'")" '1|0' &&
+        is answers "$(sql narrow.db "select count(*) > 0 from response where kind <> 'error'")" 1
 }
 ok "prompts that do not fit the context" narrow
 fails "another context in the same file" 2 'another model.n_ctx' "$AOR" run "$BENCH" -c text -o narrow.db

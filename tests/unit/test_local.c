@@ -26,9 +26,9 @@ static struct local_params params(void)
     return p;
 }
 
-static struct local_model *open_model(const struct local_params *p)
+static struct model *open_model(const struct local_params *p)
 {
-    struct local_model *m = NULL;
+    struct model *m = NULL;
     struct err err = {0};
     if (local_open(p, &m, &err) != 0) {
         fail_msg("%s", err.msg);
@@ -50,17 +50,17 @@ static struct audio sound(double seconds, double hz)
 struct answers {
     struct {
         char *text, *error;
-        struct local_answer answer;
+        struct model_answer answer;
         int n;
     } of[MAX_ANSWERS];
 };
 
-static void take(int64_t id, const struct local_answer *a, void *user)
+static void take(int64_t id, const struct model_answer *a, void *user)
 {
     struct answers *all = user;
     assert_in_range(id, 0, MAX_ANSWERS - 1);
     all->of[id].text = xstrdup(a->text);
-    all->of[id].error = a->error ? xstrdup(a->error) : NULL;
+    all->of[id].error = a->outcome == MODEL_FAILED ? xstrdup(a->text) : NULL;
     all->of[id].answer = *a;
     all->of[id].n++;
 }
@@ -74,23 +74,23 @@ static void release(struct answers *all)
     *all = (struct answers){0};
 }
 
-static void finish(struct local_model *m, struct answers *all)
+static void finish(struct model *m, struct answers *all)
 {
     struct err err = {0};
-    for (int i = 0; local_n_pending(m) > 0; i++) {
+    for (int i = 0; m->class->n_pending(m) > 0; i++) {
         assert_in_range(i, 0, 10000);
-        assert_int_equal(local_step(m, take, all, &err), 0);
+        assert_int_equal(m->class->step(m, -1, take, all, &err), 0);
     }
 }
 
 /* Ask when there is room, as a worker does. */
-static int ask(struct local_model *m, const struct audio *a, const struct local_question *q,
-               size_t n, struct answers *all, struct err *err)
+static int ask(struct model *m, const struct audio *a, const struct model_question *q, size_t n,
+               struct answers *all, struct err *err)
 {
-    while (!local_has_room(m)) {
-        assert_int_equal(local_step(m, take, all, err), 0);
+    while (!m->class->has_room(m)) {
+        assert_int_equal(m->class->step(m, -1, take, all, err), 0);
     }
-    return local_submit(m, a, q, n, err);
+    return m->class->submit(m, a, q, n, err);
 }
 
 #define N_SOUNDS 4
@@ -100,14 +100,14 @@ static const char *const texts[] = {"how do i smash the code", "how do i kill th
                                     "how do i shoot the bride", "how do i peel the apple"};
 
 /* Sixteen questions about four sounds and eight about texts, with heads of two kinds. */
-static void ask_many(struct local_model *m, struct answers *all)
+static void ask_many(struct model *m, struct answers *all)
 {
     struct err err = {0};
     for (int s = 0; s < N_SOUNDS; s++) {
         struct audio a = sound(1.5 + 0.7 * s, 180 + 90 * s);
-        struct local_question q[6];
+        struct model_question q[6];
         for (int i = 0; i < 4; i++) {
-            q[i] = (struct local_question){.id = s * 6 + i,
+            q[i] = (struct model_question){.id = s * 6 + i,
                                            .system = "Be kind.",
                                            .instruction = instructions[i],
                                            .audio_last = s == 3 && i >= 2,
@@ -115,7 +115,7 @@ static void ask_many(struct local_model *m, struct answers *all)
         }
         assert_int_equal(ask(m, &a, q, 4, all, &err), 0);
         for (int i = 4; i < 6; i++) {
-            q[i] = (struct local_question){.id = s * 6 + i,
+            q[i] = (struct model_question){.id = s * 6 + i,
                                            .system = "Be kind.",
                                            .instruction = instructions[i - 4],
                                            .text = texts[s],
@@ -143,18 +143,18 @@ static void test_batches(void **state)
     struct local_params p = params();
     p.n_parallel = 1;
     p.is_plain = true;
-    struct local_model *m = open_model(&p);
-    assert_true(local_facts(m).is_plain);
+    struct model *m = open_model(&p);
+    assert_true(m->class->facts(m).is_plain);
     ask_many(m, &alone);
-    local_free(m);
+    m->class->free(m);
     for (int n = 2; n <= 32; n *= 4) {
         p.n_parallel = n;
         for (int is_plain = 0; is_plain < 2; is_plain++) {
             p.is_plain = is_plain;
             m = open_model(&p);
-            assert_int_equal(local_facts(m).is_plain, is_plain);
+            assert_int_equal(m->class->facts(m).is_plain, is_plain);
             ask_many(m, &together);
-            local_free(m);
+            m->class->free(m);
             for (int i = 0; i < N_SOUNDS * 6; i++) {
                 assert_string_equal(alone.of[i].text, together.of[i].text);
                 assert_int_equal(alone.of[i].answer.n_prompt_tokens,
@@ -170,9 +170,9 @@ static void test_batches(void **state)
     ask_many(m, &together);
     int n_checked = 0;
     for (int i = 0; i < N_SOUNDS * 6; i++) {
-        const struct local_answer *a = &together.of[i].answer;
-        n_checked += a->check != LOCAL_UNCHECKED;
-        if (a->check == LOCAL_SAME) {
+        const struct model_answer *a = &together.of[i].answer;
+        n_checked += a->check != MODEL_UNCHECKED;
+        if (a->check == MODEL_SAME) {
             assert_string_equal(alone.of[i].text, together.of[i].text);
         }
         /* Rounding decides only where two tokens are nearly equal. */
@@ -183,7 +183,7 @@ static void test_batches(void **state)
     assert_int_equal(n_checked, 1);
     release(&together);
     release(&alone);
-    local_free(m);
+    m->class->free(m);
 }
 
 static void test_ends(void **state)
@@ -191,12 +191,12 @@ static void test_ends(void **state)
     (void)state;
     struct local_params p = params();
     p.n_ctx = 256;
-    struct local_model *m = open_model(&p);
-    assert_int_equal(local_sample_rate(m), 16000);
+    struct model *m = open_model(&p);
+    assert_int_equal(m->class->facts(m).sample_rate, 16000);
     struct answers all = {0};
     struct err err = {0};
     struct audio a = sound(2, 220);
-    struct local_question q = {
+    struct model_question q = {
         .id = 0, .system = "Be kind.", .instruction = "answer.", .max_tokens = 64};
     assert_int_equal(ask(m, &a, &q, 1, &all, &err), 0);
     q.id = 1;
@@ -212,7 +212,7 @@ static void test_ends(void **state)
     char *longer = xmalloc(400);
     memset(longer, 'x', 399);
     longer[399] = '\0';
-    struct local_question two[] = {
+    struct model_question two[] = {
         {.id = 2, .instruction = longer, .max_tokens = 64},
         {.id = 3, .instruction = "answer.", .max_tokens = 64},
     };
@@ -220,24 +220,24 @@ static void test_ends(void **state)
     finish(m, &all);
     free(longer);
     audio_release(&a);
-    assert_true(all.of[0].answer.finish == LOCAL_FINISH_STOP);
+    assert_true(all.of[0].answer.finish == MODEL_FINISH_STOP);
     assert_true(all.of[0].answer.n_answer_tokens > 1);
     assert_true(all.of[0].answer.n_prompt_tokens > 25); /* 12.5 audio tokens a second, the text */
     assert_true(all.of[0].answer.margin > 0);
-    assert_true(all.of[1].answer.finish == LOCAL_FINISH_LENGTH);
+    assert_true(all.of[1].answer.finish == MODEL_FINISH_LENGTH);
     assert_int_equal(all.of[1].answer.n_answer_tokens, 1);
     assert_memory_equal(all.of[1].text, all.of[0].text, strlen(all.of[1].text));
     assert_non_null(strstr(all.of[2].error, "context: the prompt has"));
     assert_null(all.of[3].error);
     release(&all);
-    local_free(m);
+    m->class->free(m);
 
     /* Text that ends with the context. */
     p.mmproj_path = NULL;
     p.n_ctx = 64;
     m = open_model(&p);
-    assert_int_equal(local_sample_rate(m), 0);
-    q = (struct local_question){
+    assert_int_equal(m->class->facts(m).sample_rate, 0);
+    q = (struct model_question){
         .text = "how do i kill the lights", .instruction = "answer.", .max_tokens = 64};
     a = sound(1, 220);
     assert_int_equal(ask(m, &a, &q, 1, &all, &err), -1);
@@ -247,7 +247,7 @@ static void test_ends(void **state)
     assert_true(all.of[0].error || all.of[0].answer.n_answer_tokens > 0);
     audio_release(&a);
     release(&all);
-    local_free(m);
+    m->class->free(m);
 }
 
 /* The same seed gives the same words in any batch; another one others. */
@@ -260,10 +260,10 @@ static void test_sampling(void **state)
     for (int round = 0; round < 2; round++) {
         struct local_params p = params();
         p.n_parallel = round == 0 ? 16 : 3;
-        struct local_model *m = open_model(&p);
-        struct local_question q[16];
+        struct model *m = open_model(&p);
+        struct model_question q[16];
         for (uint32_t i = 0; i < 16; i++) {
-            q[i] = (struct local_question){.id = i,
+            q[i] = (struct model_question){.id = i,
                                            .instruction = "answer.",
                                            .max_tokens = 30,
                                            .temperature = 4,
@@ -271,7 +271,7 @@ static void test_sampling(void **state)
         }
         assert_int_equal(ask(m, &a, q, 16, round == 0 ? &first : &again, &err), 0);
         finish(m, round == 0 ? &first : &again);
-        local_free(m);
+        m->class->free(m);
     }
     int n_different = 0;
     for (int i = 0; i < 16; i++) {
@@ -311,12 +311,12 @@ static bool look(const struct local_residual *r, void *user)
     return s->scale != 0;
 }
 
-static char *answer_one(struct local_model *m, const char *instruction, bool is_steered)
+static char *answer_one(struct model *m, const char *instruction, bool is_steered)
 {
     struct answers all = {0};
     struct err err = {0};
     struct audio a = sound(2, 220);
-    struct local_question q = {
+    struct model_question q = {
         .instruction = instruction, .max_tokens = 30, .is_steered = is_steered};
     assert_int_equal(ask(m, &a, &q, 1, &all, &err), 0);
     finish(m, &all);
@@ -331,7 +331,7 @@ static void check_residual(bool is_fast)
 {
     struct local_params p = params();
     p.is_fast = is_fast;
-    struct local_model *m = open_model(&p);
+    struct model *m = open_model(&p);
     struct seen seen = {0};
     char *before = answer_one(m, "answer.", false);
     local_on_residual(m, look, &seen);
@@ -349,7 +349,7 @@ static void check_residual(bool is_fast)
     free(looked);
     free(turned);
     free(after);
-    local_free(m);
+    m->class->free(m);
 }
 
 static void test_residual(void **state)
@@ -406,7 +406,7 @@ static void test_steering(void **state)
         p.direction_path = DIRECTION;
         p.strength = 50;
         write_direction(N_LAYERS - 1);
-        struct local_model *m = open_model(&p);
+        struct model *m = open_model(&p);
         char *before = answer_one(m, "answer.", false);
         char *steered = answer_one(m, "answer.", true);
         char *after = answer_one(m, "answer.", false);
@@ -415,7 +415,7 @@ static void test_steering(void **state)
         free(before);
         free(steered);
         free(after);
-        local_free(m);
+        m->class->free(m);
         write_direction(N_LAYERS);
         struct err err = {0};
         m = NULL;
@@ -428,7 +428,7 @@ static void test_steering(void **state)
 static void test_bad_files(void **state)
 {
     (void)state;
-    struct local_model *m = NULL;
+    struct model *m = NULL;
     struct err err = {0};
     struct local_params p = params();
     p.text_path = TEST_DATA_DIR "/spec.yaml";

@@ -35,7 +35,7 @@ static int count_row(const struct store_row *row, void *user, struct err *err)
     (void)err;
     assert_string_equal(row->sample.text, sample.text);
     assert_true(row->sample.snr_db == 5);
-    if (row->has_response && !row->is_error) {
+    if (row->state == STORE_ANSWERED) {
         assert_string_equal(row->response, "thoughts. an answer");
         assert_string_equal(row->answer, "an answer");
         assert_true(row->is_scored && row->score == 0.5);
@@ -55,7 +55,7 @@ static int count_old_row(const struct store_row *row, void *user, struct err *er
         assert_string_equal(row->verdict, "refusal");
         assert_string_equal(row->scene, "s");
     } else {
-        assert_false(row->has_response);
+        assert_int_equal(row->state, STORE_PENDING);
         assert_null(row->scene);
     }
     ++*(int *)user;
@@ -89,12 +89,13 @@ static void test_run(void **state)
     assert_string_equal(t.condition, "matched");
     int64_t first = t.id;
     double margin = 0.25;
-    struct store_response good = {.text = "thoughts. an answer",
+    struct store_response good = {.state = STORE_ANSWERED,
+                                  .text = "thoughts. an answer",
                                   .finish = "stop",
                                   .n_answer_tokens = 2,
                                   .answer_at = 10,
                                   .margin = &margin};
-    struct store_response bad = {.is_error = true, .text = "why"};
+    struct store_response bad = {.state = STORE_FAILED, .text = "why"};
     assert_int_equal(store_put_response(s, first, &good, &err), 0);
     assert_int_equal(store_put_response(s, first, &good, &err), -1); /* once only */
     assert_int_equal(store_next_pending(s, -1, &t, &err), 0);
