@@ -338,16 +338,17 @@ static int transcribe(const struct dataset *d, const char *model, const char *mm
     if (plan_init(&d->bench, &all, 1u << CONDITION_MATCHED, (const char *const[]){prompt_path}, 1,
                   1, &plan, err) == 0 &&
         asr_path(d, &plan.prompts[0], model, mmproj, &db_path, err) == 0) {
+        struct local_params local = local_default_params();
+        local.text_path = model;
+        local.mmproj_path = mmproj;
         struct run_params params = {
             .dataset = d,
             .plan = &plan,
             .db_path = db_path,
-            .model = local_default_params(),
+            .local = &local,
             .retry_errors = true,
             .timeout_s = 600,
         };
-        params.model.text_path = model;
-        params.model.mmproj_path = mmproj;
         ok = run_model(&params, &summary, err) == 0 &&
                      store_open(db_path, STORE_READ, &store, err) == 0 &&
                      store_each(store, NULL, take_transcript, ret, err) == 0

@@ -296,12 +296,16 @@ void audio_quantize(struct audio *a)
 /* Level 2 of 8: files 3% larger than at libsndfile's level 5, in less than half of the time. */
 #define FLAC_COMPRESSION 0.25
 
-int audio_save_flac(const char *path, const struct audio *a, struct err *err)
+int audio_encode(const struct audio *a, enum audio_format format, struct buf *ret, struct err *err)
 {
+    static const int formats[] = {
+        [AUDIO_FLAC] = SF_FORMAT_FLAC | SF_FORMAT_PCM_16,
+        [AUDIO_WAV] = SF_FORMAT_WAV | SF_FORMAT_PCM_16,
+        [AUDIO_MP3] = SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III,
+    };
     struct buf bytes = {0};
     struct memory_file target = {.out = &bytes};
-    SF_INFO info = {
-        .samplerate = a->rate, .channels = 1, .format = SF_FORMAT_FLAC | SF_FORMAT_PCM_16};
+    SF_INFO info = {.samplerate = a->rate, .channels = 1, .format = formats[format]};
     int16_t *pcm = xmalloc(a->n_frames * sizeof *pcm);
     int ok = -1;
     for (size_t i = 0; i < a->n_frames; i++) {
@@ -309,20 +313,35 @@ int audio_save_flac(const char *path, const struct audio *a, struct err *err)
     }
     SNDFILE *file = sf_open_virtual(&memory_io, SFM_WRITE, &info, &target);
     if (!file) {
-        err_set(err, ERR_FORMAT, "%s: %s", path, sf_strerror(NULL));
+        err_set(err, ERR_FORMAT, "encoding audio: %s", sf_strerror(NULL));
         goto out;
     }
     double compression = FLAC_COMPRESSION;
-    sf_command(file, SFC_SET_COMPRESSION_LEVEL, &compression, sizeof compression);
+    if (format == AUDIO_FLAC) {
+        sf_command(file, SFC_SET_COMPRESSION_LEVEL, &compression, sizeof compression);
+    }
     sf_count_t n_written = sf_write_short(file, pcm, (sf_count_t)a->n_frames);
     if (sf_close(file) != 0 || n_written != (sf_count_t)a->n_frames) {
-        err_set(err, ERR_FORMAT, "%s: FLAC encoding failed", path);
+        err_set(err, ERR_FORMAT, "encoding audio failed");
         goto out;
     }
-    ok = fs_write_unsynced(path, bytes.data, bytes.len, err);
+    *ret = bytes;
+    bytes = (struct buf){0};
+    ok = 0;
 out:
     buf_release(&bytes);
     free(pcm);
+    return ok;
+}
+
+int audio_save_flac(const char *path, const struct audio *a, struct err *err)
+{
+    struct buf bytes = {0};
+    if (audio_encode(a, AUDIO_FLAC, &bytes, err) != 0) {
+        return err_wrap(err, "%s", path);
+    }
+    int ok = fs_write_unsynced(path, bytes.data, bytes.len, err);
+    buf_release(&bytes);
     return ok;
 }
 

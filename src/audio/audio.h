@@ -45,6 +45,11 @@ int audio_resample(struct audio *a, int rate, struct err *err);
 /* Round to the 16-bit grid, clipping to it, so that memory holds what a 16-bit file would. */
 void audio_quantize(struct audio *a);
 
+/* A whole file of 16-bit samples, rounded as by quantize, or of MP3 at libsndfile's own bit rate.
+ */
+enum audio_format { AUDIO_FLAC, AUDIO_WAV, AUDIO_MP3 };
+int audio_encode(const struct audio *a, enum audio_format format, struct buf *ret, struct err *err);
+
 /* Write 16-bit FLAC (fs_write_unsynced). Samples are rounded as by quantize. */
 int audio_save_flac(const char *path, const struct audio *a, struct err *err);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <nettle/base64.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -388,6 +389,15 @@ static void finish_hex(struct sha256_ctx *ctx, char ret[SHA256_HEX_SIZE])
     for (size_t i = 0; i < sizeof digest; i++) {
         snprintf(ret + 2 * i, 3, "%02x", digest[i]);
     }
+}
+
+char *base64_encode(const void *data, size_t n)
+{
+    size_t len = BASE64_ENCODE_RAW_LENGTH(n);
+    char *text = xmalloc(len + 1);
+    base64_encode_raw(text, n, data);
+    text[len] = '\0';
+    return text;
 }
 
 void sha256_hex(const void *data, size_t n, char ret[SHA256_HEX_SIZE])

@@ -91,6 +91,9 @@ int fs_lock(const char *path, bool is_shared, const char *busy, struct fs_lock *
             struct err *err);
 void fs_unlock(struct fs_lock *lock);
 
+/* Base64 (RFC 4648, with padding), without line ends. The caller's; NUL-terminated. */
+char *base64_encode(const void *data, size_t n);
+
 /* SHA-256 (FIPS 180-4), lower-case hexadecimal. */
 void sha256_hex(const void *data, size_t n, char ret[SHA256_HEX_SIZE]);
 int fs_sha256(const char *path, char ret[SHA256_HEX_SIZE], struct err *err);

@@ -70,6 +70,8 @@ struct model_facts {
     int sample_rate;   /* Hz that a group's audio must have; 0: it takes none */
 };
 
+#define MODEL_STOPPED 1
+
 typedef void (*model_done_fn)(int64_t id, const struct model_answer *answer, void *user);
 
 struct model;
@@ -101,7 +103,8 @@ struct model_class {
 
     /*
      * Go on for a moment, and call done for each question that ended. A model that waits comes back
-     * when wake_fd can be read. -1: it cannot go on, and nothing is pending that it could answer.
+     * when wake_fd can be read. -1: it cannot go on, and its process is to end. MODEL_STOPPED: it
+     * goes on no more, and nothing is pending; *err says why.
      */
     int (*step)(struct model *m, int wake_fd, model_done_fn done, void *user, struct err *err);
 

@@ -1,6 +1,6 @@
 /*
- * preset.h - what is known of a LALM: how to fetch it, serve it and ask it (data/models/<name>.yaml;
- * the format is in docs/formats.md).
+ * preset.h - what is known of a LALM: how to fetch it, serve it and ask it
+ * (data/models/<name>.yaml; the format is in docs/formats.md).
  */
 #ifndef AOR_MODEL_PRESET_H
 #define AOR_MODEL_PRESET_H
@@ -24,8 +24,8 @@ extern const char *const preset_protocol_names[]; /* openai, gemini; ended by NU
 
 /* How the sound stands in a request to an openai server; gemini has inline_data alone. */
 enum preset_audio {
-    PRESET_INPUT_AUDIO,     /* {"type":"input_audio","input_audio":{"data":"<base64>","format":...}} */
-    PRESET_AUDIO_URL,       /* {"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,..."}} */
+    PRESET_INPUT_AUDIO, /* {"type":"input_audio","input_audio":{"data":"<base64>","format":...}} */
+    PRESET_AUDIO_URL,   /* {"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,..."}} */
     PRESET_INPUT_AUDIO_URI, /* input_audio whose data is "data:;base64,..." (DashScope) */
 };
 extern const char *const preset_audio_names[]; /* input_audio, audio_url, input_audio_uri */
@@ -58,19 +58,19 @@ struct preset_api {
 
 /* Where the GGUF files are, on a hub that answers as Hugging Face's does. */
 struct preset_gguf {
-    char *repository; /* owner/name; NULL: there are none */
-    char *revision;   /* "main" */
+    char *repository;    /* owner/name; NULL: there are none */
+    char *revision;      /* "main" */
     char *text, *mmproj; /* paths of files in it */
 };
 
 struct preset {
     char *name; /* the file's: an id that may also hold dots */
     char *title, *family, *developer, *parameters, *licence, *reference;
-    char *weights;    /* owner/name of the original weights on the hub; NULL: closed */
-    char *tested;     /* "never", or YYYY-MM-DD */
-    char *llama_cpp;  /* whether llama.cpp v0.5.0 loads it, in a few words: "yes", "no: ..." */
-    char *serve;      /* the command that serves it; NULL: a hosted service, or none */
-    char *notes;      /* quirks; "" */
+    char *weights;   /* owner/name of the original weights on the hub; NULL: closed */
+    char *tested;    /* "never", or YYYY-MM-DD */
+    char *llama_cpp; /* whether llama.cpp v0.5.0 loads it, in a few words: "yes", "no: ..." */
+    char *serve;     /* the command that serves it; NULL: a hosted service, or none */
+    char *notes;     /* quirks; "" */
     bool has_gguf, has_api;
     struct preset_gguf gguf;
     struct preset_api api;

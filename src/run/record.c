@@ -61,9 +61,9 @@ static int put_benchmark(struct record *r, struct err *err)
     return ok;
 }
 
-static int put_model(struct record *r, struct err *err)
+static int put_local_model(struct record *r, struct err *err)
 {
-    const struct local_params *m = &r->params->model;
+    const struct local_params *m = r->params->local;
     char template_hex[SHA256_HEX_SIZE] = "the model's own";
     if (m->chat_template) {
         sha256_hex(m->chat_template, strlen(m->chat_template), template_hex);
@@ -75,15 +75,10 @@ static int put_model(struct record *r, struct err *err)
         put_identity(r, "model.template.sha256", template_hex, err) != 0 ||
         put_identity(r, "model.mode", m->is_fast ? "fast" : "exact", err) != 0 ||
         put_number_identity(r, "model.n_ctx", m->n_ctx, err) != 0 ||
-        put_number_identity(r, "sampling.temperature", r->params->temperature, err) != 0 ||
         put_identity(r, "llama.cpp.version", local_library_version(), err) != 0 ||
         store_put_info(r->store, "model.text.file", fs_basename(m->text_path), err) != 0 ||
         store_put_info(r->store, "model.mmproj.file",
                        m->mmproj_path ? fs_basename(m->mmproj_path) : "none", err) != 0) {
-        return -1;
-    }
-    if (r->params->temperature > 0 &&
-        put_number_identity(r, "sampling.seed", (double)r->params->seed, err) != 0) {
         return -1;
     }
     if (!plan_needs_direction(r->params->plan)) {
@@ -93,6 +88,35 @@ static int put_model(struct record *r, struct err *err)
                    put_number_identity(r, "direction.strength", m->strength, err) == 0
                ? 0
                : -1;
+}
+
+/* Where it is served may change; what is asked, and how, may not. */
+static int put_served_model(struct record *r, struct err *err)
+{
+    const struct preset_api *api = r->params->remote->api;
+    char hex[SHA256_HEX_SIZE];
+    sha256_hex(api->body, strlen(api->body), hex);
+    char *form = xasprintf("%s, %s%s", preset_audio_names[api->audio],
+                           preset_format_names[api->format], api->has_system ? "" : ", no system");
+    int ok = put_identity(r, "model.protocol", preset_protocol_names[api->protocol], err) == 0 &&
+                     put_identity(r, "model.name", api->model, err) == 0 &&
+                     put_identity(r, "model.audio", form, err) == 0 &&
+                     put_identity(r, "model.body.sha256", hex, err) == 0
+                 ? 0
+                 : -1;
+    free(form);
+    return ok;
+}
+
+static int put_model(struct record *r, struct err *err)
+{
+    if ((r->params->remote ? put_served_model(r, err) : put_local_model(r, err)) != 0 ||
+        put_number_identity(r, "sampling.temperature", r->params->temperature, err) != 0) {
+        return -1;
+    }
+    return r->params->temperature > 0
+               ? put_number_identity(r, "sampling.seed", (double)r->params->seed, err)
+               : 0;
 }
 
 static int put_strategies(struct record *r, struct err *err)

@@ -21,14 +21,13 @@
  * where answers are slow, as at a signal all that is in flight is waited for.
  */
 #define N_AHEAD 16
-#define MAX_IN_FLIGHT (LOCAL_MAX_PARALLEL + N_AHEAD + WORKER_MAX_GROUP)
 
 /* One of the model's processes and what it has. */
 struct lane {
     struct worker worker;
-    struct worker_task in_flight[MAX_IN_FLIGHT];
+    struct worker_task *in_flight; /* [room for what it is given at most], as suspects; owned */
     size_t n_in_flight;
-    struct worker_task suspects[MAX_IN_FLIGHT]; /* were in flight when it died: asked alone */
+    struct worker_task *suspects; /* were in flight when it died: asked alone */
     size_t n_suspects;
     bool is_alone; /* what is in flight is a suspect */
 };
@@ -46,7 +45,7 @@ struct runner {
     struct worker_task next_task;
     bool is_prepared; /* the file holds the plan */
     int64_t call_id;
-    int64_t n_trials, n_answers, n_errors; /* of the plan */
+    int64_t n_trials, n_answers, n_blocks, n_errors; /* of the plan; blocks are no answers */
     int64_t n_new, n_refusals;
     int n_deaths; /* in a row; -1 where the model has answered, in this call or an earlier one */
     int64_t dead[RUN_MAX_DEATHS]; /* the trials of these */
@@ -91,6 +90,7 @@ static int count_trial(const struct store_trial *t, void *user, struct err *err)
     }
     c->runner->n_trials++;
     c->runner->n_answers += t->state == STORE_ANSWERED;
+    c->runner->n_blocks += t->state == STORE_BLOCKED;
     if (t->state == STORE_FAILED) {
         c->runner->n_errors++;
         if (c->n_failed == c->n_room) {
@@ -128,7 +128,7 @@ static int advance(struct runner *r, struct err *err)
 
 static int64_t n_stored(const struct runner *r)
 {
-    return r->n_answers + r->n_errors;
+    return r->n_answers + r->n_blocks + r->n_errors;
 }
 
 static int start_lane(struct runner *r, struct lane *l, struct err *err)
@@ -153,9 +153,13 @@ static int put_facts(struct runner *r, struct err *err)
 {
     struct utsname host;
     uname(&host);
-    char *machine = xasprintf("%s %s, %d processes of %d threads, %d trials at once; %s",
-                              host.sysname, host.machine, r->n_lanes, r->model.facts.n_threads,
-                              r->model.facts.n_parallel, local_cpu_features());
+    char *machine =
+        r->params->remote
+            ? xasprintf("%s %s, at most %d requests in flight; %s", host.sysname, host.machine,
+                        r->params->remote->n_parallel, remote_library_version())
+            : xasprintf("%s %s, %d processes of %d threads, %d trials at once; %s", host.sysname,
+                        host.machine, r->n_lanes, r->model.facts.n_threads,
+                        r->model.facts.n_parallel, local_cpu_features());
     char *n_params = xasprintf("%llu", (unsigned long long)r->model.facts.n_params);
     int ok =
         store_put_info(r->store, "model.description", r->model.description, err) == 0 &&
@@ -180,13 +184,18 @@ static int prepare(struct runner *r, struct err *err)
         count_trials(r, err) != 0) {
         return -1;
     }
-    r->n_deaths = r->n_answers > 0 ? -1 : 0;
+    r->n_deaths = r->n_answers + r->n_blocks > 0 ? -1 : 0;
     if (n_stored(r) < r->n_trials) {
         r->lanes = xcalloc(RUN_MAX_WORKERS, sizeof *r->lanes);
         if (start_lane(r, &r->lanes[0], err) != 0) {
             return -1;
         }
         r->n_lanes = choose_lanes(r);
+        for (int i = 0; i < r->n_lanes; i++) {
+            size_t n_room = (size_t)r->model.facts.n_parallel + N_AHEAD + WORKER_MAX_GROUP;
+            r->lanes[i].in_flight = xcalloc(n_room, sizeof *r->lanes[i].in_flight);
+            r->lanes[i].suspects = xcalloc(n_room, sizeof *r->lanes[i].suspects);
+        }
         if (put_facts(r, err) != 0) {
             return -1;
         }
@@ -201,8 +210,11 @@ static void show_progress(struct runner *r)
     if (r->params->is_refusal) {
         n = snprintf(note, sizeof note, "%lld refusals", (long long)r->n_refusals);
     }
-    snprintf(note + n, sizeof note - (size_t)n, "%s%lld errors", n > 0 ? ", " : "",
-             (long long)r->n_errors);
+    n += snprintf(note + n, sizeof note - (size_t)n, "%s%lld errors", n > 0 ? ", " : "",
+                  (long long)r->n_errors);
+    if (r->n_blocks > 0) {
+        snprintf(note + n, sizeof note - (size_t)n, ", %lld blocked", (long long)r->n_blocks);
+    }
     progress_update(&r->progress, (long)n_stored(r), note);
 }
 
@@ -215,58 +227,57 @@ static bool is_refusal(const struct runner *r, const struct worker_task *t, cons
 }
 
 static int store_answer(struct runner *r, const struct worker_task *t, const struct model_answer *a,
-                        const char *text, struct err *err)
+                        struct err *err)
 {
     size_t answer_at =
-        prompt_answer_start(&r->plan->prompts[t->prompt], text, a->finish != MODEL_FINISH_STOP);
+        prompt_answer_start(&r->plan->prompts[t->prompt], a->text, a->finish != MODEL_FINISH_STOP);
     int differs = a->check == MODEL_DIFFERS;
+    bool is_block = a->outcome == MODEL_BLOCKED;
     struct store_response row = {
-        .state = STORE_ANSWERED,
-        .text = text,
-        .finish = finish_names[a->finish],
+        .state = is_block ? STORE_BLOCKED : STORE_ANSWERED,
+        .text = a->text,
+        .finish = is_block ? NULL : finish_names[a->finish],
         .n_prompt_tokens = a->n_prompt_tokens,
         .n_answer_tokens = a->n_answer_tokens,
         .prefill_s = a->prefill_s,
         .decode_s = a->decode_s,
         .answer_at = answer_at,
-        .margin = r->params->temperature > 0 ? NULL : &a->margin,
+        .margin = a->margin < 0 ? NULL : &a->margin,
         .checked = a->check == MODEL_UNCHECKED ? NULL : &differs,
         .check_margin = differs ? &a->check_margin : NULL,
+        .reason = a->reason,
+        .server = a->server,
+        .n_tries = a->n_tries,
+        .cost = a->cost < 0 ? NULL : &a->cost,
     };
     r->n_deaths = -1;
-    r->n_answers++;
-    r->n_refusals += is_refusal(r, t, text + answer_at);
+    r->n_new++;
+    if (is_block) {
+        r->n_blocks++;
+    } else {
+        r->n_answers++;
+        r->n_refusals += is_refusal(r, t, a->text + answer_at);
+    }
     return store_put_response(r->store, t->trial_id, &row, err);
 }
 
-static int store_error(struct runner *r, const struct worker_task *t, const char *message,
-                       struct err *err)
+/* a: what came of the request, where it is not the process that died; may be NULL. */
+static int store_error(struct runner *r, const struct worker_task *t, const struct model_answer *a,
+                       const char *message, struct err *err)
 {
     if (r->first_error[0] == '\0') {
         snprintf(r->first_error, sizeof r->first_error, "%s", message);
         text_make_printable(r->first_error);
     }
     r->n_errors++;
-    struct store_response row = {.state = STORE_FAILED, .text = message};
-    return store_put_response(r->store, t->trial_id, &row, err);
-}
-
-/* Store a reply of the lane's; what was in flight may come back in any order. */
-static int take_reply(struct runner *r, struct lane *l, const struct worker_reply *reply,
-                      struct err *err)
-{
-    size_t i = 0;
-    while (i < l->n_in_flight && l->in_flight[i].trial_id != reply->trial_id) {
-        i++;
-    }
-    if (i == l->n_in_flight) {
-        return err_set(err, ERR_MODEL, "the model's process answers what was not asked");
-    }
-    struct worker_task task = l->in_flight[i];
-    l->in_flight[i] = l->in_flight[--l->n_in_flight];
     r->n_new++;
-    return reply->is_error ? store_error(r, &task, reply->text, err)
-                           : store_answer(r, &task, &reply->answer, reply->text, err);
+    struct store_response row = {.state = STORE_FAILED, .text = message};
+    if (a) {
+        row.server = a->server;
+        row.n_tries = a->n_tries;
+        row.cost = a->cost < 0 ? NULL : &a->cost;
+    }
+    return store_put_response(r->store, t->trial_id, &row, err);
 }
 
 /* It is the model and not its trials: these are pending again. */
@@ -285,6 +296,49 @@ static int give_up(struct runner *r, const struct err *death, struct err *err)
 }
 
 /*
+ * The trial has no answer, and none has come yet: too many such in a row, and it is the model.
+ */
+static int take_failure(struct runner *r, const struct worker_task *t, const struct model_answer *a,
+                        const struct err *why, struct err *err)
+{
+    if (r->n_deaths >= 0) {
+        r->dead[r->n_deaths++] = t->trial_id;
+        if (r->n_deaths == RUN_MAX_DEATHS) {
+            return give_up(r, why, err);
+        }
+    }
+    return store_error(r, t, a, why->msg, err);
+}
+
+/* Store a reply of the lane's; what was in flight may come back in any order. */
+static int take_reply(struct runner *r, struct lane *l, const struct worker_reply *reply,
+                      struct err *err)
+{
+    size_t i = 0;
+    while (i < l->n_in_flight && l->in_flight[i].trial_id != reply->trial_id) {
+        i++;
+    }
+    if (i == l->n_in_flight) {
+        return err_set(err, ERR_MODEL, "the model's process answers what was not asked");
+    }
+    struct worker_task task = l->in_flight[i];
+    l->in_flight[i] = l->in_flight[--l->n_in_flight];
+    const struct model_answer *a = &reply->answer;
+    if (a->outcome == MODEL_DROPPED) {
+        return 0;
+    }
+    if (a->outcome != MODEL_FAILED) {
+        return store_answer(r, &task, a, err);
+    }
+    if (!r->params->remote) {
+        return store_error(r, &task, a, a->text, err);
+    }
+    struct err why = {0};
+    err_set(&why, ERR_MODEL, "%s", a->text);
+    return take_failure(r, &task, a, &why, err);
+}
+
+/*
  * The lane's process died. What it had is asked again, alone; what kills it alone gets an error
  * row.
  */
@@ -297,15 +351,8 @@ static int take_death(struct runner *r, struct lane *l, const struct err *death,
         l->n_in_flight = 0;
         return 0;
     }
-    if (r->n_deaths >= 0) {
-        r->dead[r->n_deaths++] = l->in_flight[0].trial_id;
-        if (r->n_deaths == RUN_MAX_DEATHS) {
-            return give_up(r, death, err);
-        }
-    }
     l->n_in_flight = 0;
-    r->n_new++;
-    return store_error(r, &l->in_flight[0], death->msg, err);
+    return take_failure(r, &l->in_flight[0], NULL, death, err);
 }
 
 /* The next group of trials that share an audio. */
@@ -402,8 +449,12 @@ static int receive_all(struct runner *r, struct pollfd *polls, struct err *err)
                 ok = take_death(r, l, &death, err);
                 break;
             }
-            ok = reply.is_alive ? 0 : take_reply(r, l, &reply, err);
-            free(reply.text);
+            if (reply.kind == WORKER_STOPPED) {
+                ok = err_set(err, ERR_MODEL, "%s", reply.answer.text);
+            } else if (reply.kind == WORKER_ANSWERED) {
+                ok = take_reply(r, l, &reply, err);
+            }
+            free(reply.strings);
             ready->revents = 0;
             poll(ready, 1, 0);
         }
@@ -441,6 +492,9 @@ static int answer_all(struct runner *r, struct err *err)
     for (;;) {
         if (cancel_requested() && !is_draining) {
             is_draining = true;
+            for (int i = 0; i < r->n_lanes; i++) {
+                worker_drain(&r->lanes[i].worker);
+            }
             log_info("stopping: %zu trials in flight; a second signal stops at once",
                      count_in_flight(r));
         }
@@ -480,11 +534,8 @@ static int run_pending(struct runner *r, struct err *err)
     progress_start(&r->progress, "run", (long)r->n_trials, (long)n_stored(r));
     int ok = advance(r, err) == 0 ? answer_all(r, err) : -1;
     progress_end(&r->progress, NULL);
-    if (ok != 0 && err->code != ERR_CANCELLED) {
-        return -1;
-    }
     struct err late = {0};
-    if (store_end_call(r->store, r->call_id, r->n_new, &late) != 0) {
+    if (store_end_call(r->store, r->call_id, r->n_new, &late) != 0 && ok == 0) {
         *err = late;
         return -1;
     }
@@ -496,6 +547,7 @@ static void fill_summary(const struct runner *r, double seconds, struct run_summ
     *ret = (struct run_summary){
         .n_trials = r->n_trials,
         .n_answers = r->n_answers,
+        .n_blocks = r->n_blocks,
         .n_errors = r->n_errors,
         .n_new = r->n_new,
         .seconds = seconds,
@@ -511,8 +563,13 @@ int run_model(const struct run_params *p, struct run_summary *ret, struct err *e
     struct runner r = {.params = p, .plan = p->plan, .dataset = p->dataset};
     int ok = -1;
     if (store_open(p->db_path, STORE_CREATE, &r.store, err) == 0) {
-        r.worker_params = (struct worker_params){p->dataset,     p->plan, p->model,
-                                                 p->temperature, p->seed, p->timeout_s};
+        r.worker_params = (struct worker_params){.dataset = p->dataset,
+                                                 .plan = p->plan,
+                                                 .local = p->local,
+                                                 .remote = p->remote,
+                                                 .temperature = p->temperature,
+                                                 .seed = p->seed,
+                                                 .timeout_s = p->timeout_s};
         r.is_prepared = prepare(&r, err) == 0;
         if (r.is_prepared) {
             ok = run_pending(&r, err);
@@ -521,6 +578,8 @@ int run_model(const struct run_params *p, struct run_summary *ret, struct err *e
     }
     for (int i = 0; r.lanes && i < RUN_MAX_WORKERS; i++) {
         worker_stop(&r.lanes[i].worker);
+        free(r.lanes[i].in_flight);
+        free(r.lanes[i].suspects);
     }
     free(r.lanes);
     if (r.store && !r.is_prepared && store_is_new(r.store)) {

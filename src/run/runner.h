@@ -8,6 +8,7 @@
 
 #include "bench/dataset.h"
 #include "model/local.h"
+#include "model/remote.h"
 #include "run/plan.h"
 #include "store/store.h"
 
@@ -18,7 +19,8 @@ struct run_params {
     const struct dataset *dataset;
     const struct plan *plan;
     const char *db_path;
-    struct local_params model;
+    const struct local_params *local;
+    const struct remote_params *remote; /* NULL: a local model. Budgets: what earlier calls left */
     int n_workers;      /* processes, each with the model; 0: one a processor for a model below
                            LOCAL_SMALL_MODEL without threads of its own, otherwise one */
     double temperature; /* 0: greedy */
@@ -34,6 +36,7 @@ struct run_params {
 struct run_summary {
     int64_t n_trials;  /* of this plan */
     int64_t n_answers; /* stored by now, with those of earlier calls */
+    int64_t n_blocks;  /* of these, refused by the provider */
     int64_t n_errors;
     int64_t n_new;         /* stored by this call */
     char first_error[512]; /* of this call's error rows; "" when there is none */
@@ -47,6 +50,8 @@ struct run_summary {
  * others in flight, once alone) gets an error row, and the rest goes on; but when RUN_MAX_DEATHS in
  * a row die so and the file has no answer yet, the call fails. At a signal no more trials are
  * begun, those in flight are stored, and the call ends with ERR_CANCELLED; *ret is filled then too.
+ * A served model that stops (remote.h) ends the call with an error; what it had not answered stays
+ * pending.
  */
 int run_model(const struct run_params *p, struct run_summary *ret, struct err *err);
 

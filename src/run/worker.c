@@ -17,23 +17,24 @@
 #include "base/mem.h"
 
 enum frame_kind {
-    FRAME_READY,  /* text: the model's description */
-    FRAME_FAILED, /* text: why the model does not load */
-    FRAME_ABORT,  /* text: ggml's last words, or why the model cannot go on */
+    FRAME_READY,   /* text: the model's description */
+    FRAME_FAILED,  /* text: why the model does not load */
+    FRAME_ABORT,   /* text: ggml's last words, or why the model cannot go on */
+    FRAME_STOPPED, /* text: why the model asks no more */
     FRAME_ANSWER,
-    FRAME_ERROR, /* text: why this trial has no answer */
     FRAME_ALIVE, /* a step is done, and no answer with it */
 };
 
 #define MAX_TEXT (16u << 20)
+#define N_STRINGS 3
 #define ALIVE_EVERY_S 0.5
 
 struct frame {
     enum frame_kind kind;
-    uint32_t text_len;
+    uint32_t n_bytes; /* of the strings that follow, each with its NUL: text, reason, server */
     int64_t trial_id;
     union {
-        struct model_answer answer; /* what it points to does not travel */
+        struct model_answer answer; /* its pointers do not travel */
         struct model_facts facts;   /* FRAME_READY */
     };
 };
@@ -43,16 +44,31 @@ struct group {
     struct worker_task tasks[WORKER_MAX_GROUP];
 };
 
-/* In the child: where ggml's last words go. */
+/* In the child: where ggml's last words go; whether the parent asked to begin nothing new. */
 static int abort_fd;
+static volatile sig_atomic_t is_draining;
+
+static void on_drain(int signal_number)
+{
+    (void)signal_number;
+    is_draining = 1;
+}
 
 static void send_frame(int fd, struct frame f, const char *text)
 {
-    size_t n = strlen(text);
-    f.text_len = (uint32_t)(n < MAX_TEXT ? n : MAX_TEXT);
-    if (fs_write_all(fd, &f, sizeof f) != 0 || fs_write_all(fd, text, f.text_len) != 0) {
+    const char *const strings[N_STRINGS] = {text, f.kind == FRAME_ANSWER ? f.answer.reason : NULL,
+                                            f.kind == FRAME_ANSWER ? f.answer.server : NULL};
+    struct buf b = {0};
+    for (int i = 0; i < N_STRINGS; i++) {
+        size_t n = strings[i] ? strlen(strings[i]) : 0;
+        buf_add(&b, strings[i] ? strings[i] : "", n < MAX_TEXT ? n : MAX_TEXT);
+        buf_add(&b, "", 1);
+    }
+    f.n_bytes = (uint32_t)b.len;
+    if (fs_write_all(fd, &f, sizeof f) != 0 || fs_write_all(fd, b.data, b.len) != 0) {
         _exit(1); /* the parent is gone */
     }
+    buf_release(&b);
 }
 
 static void on_abort(const char *message)
@@ -62,7 +78,8 @@ static void on_abort(const char *message)
 
 struct child {
     const struct worker_params *params;
-    struct local_model *model;
+    struct model *model;
+    struct model_facts facts;
     struct renderer renderer;
     int in, out;
     double said_s;        /* when the parent last heard something */
@@ -71,35 +88,43 @@ struct child {
     bool is_at_end; /* the parent sends no more */
 };
 
+static size_t n_pending(const struct child *c)
+{
+    return c->model->class->n_pending(c->model);
+}
+
 static void send_error(struct child *c, int64_t trial_id, const char *message)
 {
     c->said_s = clock_s();
-    send_frame(c->out, (struct frame){.kind = FRAME_ERROR, .trial_id = trial_id}, message);
+    struct frame f = {.kind = FRAME_ANSWER, .trial_id = trial_id};
+    f.answer = (struct model_answer){.outcome = MODEL_FAILED, .cost = -1};
+    send_frame(c->out, f, message);
 }
 
 static void take_answer(int64_t id, const struct model_answer *answer, void *user)
 {
     struct child *c = user;
-    if (answer->error) {
-        send_error(c, id, answer->error);
-        return;
-    }
     c->said_s = clock_s();
     send_frame(c->out, (struct frame){.kind = FRAME_ANSWER, .trial_id = id, .answer = *answer},
                answer->text);
 }
 
-/* The seed of one trial's random choice: whatever runs beside it. */
-static uint32_t trial_seed(uint64_t seed, const struct sample *s, const struct worker_task *t,
-                           const char *prompt)
+/* What tells a trial from all others, whatever runs beside it. */
+static void hash_trial(uint64_t seed, const struct sample *s, const struct worker_task *t,
+                       const char *prompt, char ret[SHA256_HEX_SIZE])
 {
-    char hex[SHA256_HEX_SIZE];
     char *key = xasprintf("%llu\n%s\n%s\n%s\n%d", (unsigned long long)seed, s->id,
                           condition_names[t->condition], prompt, t->repeat);
-    sha256_hex(key, strlen(key), hex);
+    sha256_hex(key, strlen(key), ret);
     free(key);
-    hex[8] = '\0';
-    return (uint32_t)strtoul(hex, NULL, 16);
+}
+
+/* The seed of its random choice. */
+static uint32_t seed_of(const char hex[SHA256_HEX_SIZE])
+{
+    char first[9] = {0};
+    memcpy(first, hex, 8);
+    return (uint32_t)strtoul(first, NULL, 16);
 }
 
 static struct model_question make_question(const struct prompt *p)
@@ -124,11 +149,12 @@ static int submit(struct child *c, struct err *err)
     const struct scene *scene = render_scene_of(s, condition);
     struct model_question questions[WORKER_MAX_GROUP];
     char *texts[WORKER_MAX_GROUP] = {0};
+    char names[WORKER_MAX_GROUP][SHA256_HEX_SIZE];
     struct audio a = {0};
     int ok = 0;
     if (has_audio &&
         (dataset_audio(p->dataset, &c->renderer, g->tasks[0].sample, condition, &a, err) != 0 ||
-         audio_resample(&a, local_sample_rate(c->model), err) != 0)) {
+         audio_resample(&a, c->facts.sample_rate, err) != 0)) {
         ok = -1;
     }
     for (size_t i = 0; ok == 0 && i < g->n; i++) {
@@ -137,7 +163,9 @@ static int submit(struct child *c, struct err *err)
         struct model_question q = make_question(prompt);
         q.id = t->trial_id;
         q.temperature = p->temperature;
-        q.seed = trial_seed(p->seed, s, t, prompt->name);
+        hash_trial(p->seed, s, t, prompt->name, names[i]);
+        q.name = names[i];
+        q.seed = seed_of(names[i]);
         if (!has_audio) {
             texts[i] = prompt_fill(prompt, condition == CONDITION_TEXT_SCENE, s->item->text,
                                    scene ? scene_words(scene) : NULL, err);
@@ -147,7 +175,7 @@ static int submit(struct child *c, struct err *err)
         questions[i] = q;
     }
     if (ok == 0) {
-        ok = local_submit(c->model, has_audio ? &a : NULL, questions, g->n, err);
+        ok = c->model->class->submit(c->model, has_audio ? &a : NULL, questions, g->n, err);
     }
     for (size_t i = 0; i < g->n; i++) {
         free(texts[i]);
@@ -160,7 +188,7 @@ static int submit(struct child *c, struct err *err)
 static void submit_waiting(struct child *c)
 {
     bool is_steered = c->params->plan->prompts[c->waiting.tasks[0].prompt].is_steered;
-    if (is_steered != c->is_steered && local_n_pending(c->model) > 0) {
+    if (is_steered != c->is_steered && n_pending(c) > 0) {
         return;
     }
     c->is_steered = is_steered;
@@ -177,7 +205,7 @@ static void submit_waiting(struct child *c)
 static void read_group(struct child *c)
 {
     struct pollfd p = {.fd = c->in, .events = POLLIN};
-    bool is_idle = local_n_pending(c->model) == 0;
+    bool is_idle = n_pending(c) == 0;
     if (poll(&p, 1, is_idle ? -1 : 0) <= 0) {
         return;
     }
@@ -192,7 +220,7 @@ static void read_group(struct child *c)
 
 static void fill_model(struct child *c)
 {
-    while (local_has_room(c->model)) {
+    while (c->model->class->has_room(c->model)) {
         if (c->waiting.n == 0 && !c->is_at_end) {
             read_group(c);
         }
@@ -206,10 +234,19 @@ static void fill_model(struct child *c)
     }
 }
 
+/* The model stops: what it has not taken over is as it was. */
+static void drop_waiting(struct child *c)
+{
+    for (size_t i = 0; i < c->waiting.n; i++) {
+        struct model_answer dropped = {.outcome = MODEL_DROPPED, .text = ""};
+        take_answer(c->waiting.tasks[i].trial_id, &dropped, c);
+    }
+}
+
 /* Many answers at once may all be long: that steps are done shows that the model works. */
 static void say_alive(struct child *c)
 {
-    if (local_n_pending(c->model) > 0 && clock_s() - c->said_s > ALIVE_EVERY_S) {
+    if (n_pending(c) > 0 && clock_s() - c->said_s > ALIVE_EVERY_S) {
         c->said_s = clock_s();
         send_frame(c->out, (struct frame){.kind = FRAME_ALIVE}, "");
     }
@@ -217,13 +254,16 @@ static void say_alive(struct child *c)
 
 static int open_model(struct child *c, struct err *err)
 {
-    const struct plan *plan = c->params->plan;
-    if (local_open(&c->params->model, &c->model, err) != 0) {
+    const struct worker_params *p = c->params;
+    const struct plan *plan = p->plan;
+    if ((p->remote ? remote_open(p->remote, &c->model, err)
+                   : local_open(p->local, &c->model, err)) != 0) {
         return -1;
     }
+    c->facts = c->model->class->facts(c->model);
     for (size_t i = 0; i < plan->n_prompts; i++) {
         struct model_question q = make_question(&plan->prompts[i]);
-        if (local_check_question(c->model, &q, err) != 0) {
+        if (c->model->class->check(c->model, &q, err) != 0) {
             return err_wrap(err, "prompt %s", plan->prompts[i].name);
         }
     }
@@ -240,19 +280,25 @@ static void run_child(const struct worker_params *p, int in, int out)
         send_frame(out, (struct frame){.kind = FRAME_FAILED}, err.msg);
         _exit(1);
     }
-    send_frame(out, (struct frame){.kind = FRAME_READY, .facts = local_facts(c.model)},
-               local_description(c.model));
+    send_frame(out, (struct frame){.kind = FRAME_READY, .facts = c.facts},
+               c.model->class->description(c.model));
     c.renderer = renderer_init(&p->dataset->bench, p->dataset->stems_dir, NULL);
     do {
+        if (is_draining && c.model->class->drain) {
+            c.model->class->drain(c.model);
+        }
         fill_model(&c);
-        if (local_step(c.model, take_answer, &c, &err) != 0) {
-            send_frame(out, (struct frame){.kind = FRAME_ABORT}, err.msg);
+        int status = c.model->class->step(c.model, c.is_at_end ? -1 : in, take_answer, &c, &err);
+        if (status != 0) {
+            drop_waiting(&c);
+            send_frame(out, (struct frame){.kind = status < 0 ? FRAME_ABORT : FRAME_STOPPED},
+                       err.msg);
             _exit(1);
         }
         say_alive(&c);
-    } while (!c.is_at_end || c.waiting.n > 0 || local_n_pending(c.model) > 0);
+    } while (!c.is_at_end || c.waiting.n > 0 || n_pending(&c) > 0);
     renderer_release(&c.renderer);
-    local_free(c.model);
+    c.model->class->free(c.model);
     _exit(0);
 }
 
@@ -285,15 +331,15 @@ static int read_timely(const struct worker *w, void *data, size_t n, double time
 /* 0, or -1 at the end of the pipe (the child is gone). *ret_text is the caller's. */
 static int receive_frame(const struct worker *w, double timeout_s, struct frame *f, char **ret_text)
 {
-    if (read_timely(w, f, sizeof *f, timeout_s) != 0 || f->text_len > MAX_TEXT) {
+    if (read_timely(w, f, sizeof *f, timeout_s) != 0 || f->n_bytes > N_STRINGS * (MAX_TEXT + 1) ||
+        f->n_bytes < N_STRINGS) {
         return -1;
     }
-    char *text = xmalloc((size_t)f->text_len + 1);
-    if (read_timely(w, text, f->text_len, timeout_s) != 0) {
+    char *text = xmalloc(f->n_bytes);
+    if (read_timely(w, text, f->n_bytes, timeout_s) != 0) {
         free(text);
         return -1;
     }
-    text[f->text_len] = '\0';
     *ret_text = text;
     return 0;
 }
@@ -327,7 +373,8 @@ static int wait_until_loaded(struct worker *w, struct worker_model *ret, struct 
     char *text = NULL;
     if (receive_frame(w, 0, &f, &text) != 0) {
         describe_death(w, NULL, err);
-        return err_wrap(err, "loading %s", w->params->model.text_path);
+        return err_wrap(err, "loading %s",
+                        w->params->remote ? "the model" : w->params->local->text_path);
     }
     int ok = 0;
     if (f.kind == FRAME_READY) {
@@ -363,6 +410,7 @@ int worker_start(struct worker *w, const struct worker_params *params, struct wo
         }
         signal(SIGINT, SIG_IGN); /* the parent decides when to end */
         signal(SIGTERM, SIG_IGN);
+        signal(SIGUSR2, on_drain);
         close(in[1]);
         close(out[0]);
         run_child(params, in[0], out[1]);
@@ -393,6 +441,13 @@ void worker_send(struct worker *w, const struct worker_task *tasks, size_t n)
     (void)!fs_write_all(w->to_child, g.tasks, n * sizeof *tasks);
 }
 
+void worker_drain(struct worker *w)
+{
+    if (w->pid > 0) {
+        kill(w->pid, SIGUSR2);
+    }
+}
+
 int worker_receive(struct worker *w, struct worker_reply *ret, struct err *err)
 {
     struct frame f;
@@ -416,12 +471,18 @@ int worker_receive(struct worker *w, struct worker_reply *ret, struct err *err)
         return -1;
     }
     *ret = (struct worker_reply){.trial_id = f.trial_id,
-                                 .is_alive = f.kind == FRAME_ALIVE,
-                                 .is_error = f.kind == FRAME_ERROR,
-                                 .text = text};
+                                 .kind = f.kind == FRAME_ALIVE     ? WORKER_IS_ALIVE
+                                         : f.kind == FRAME_STOPPED ? WORKER_STOPPED
+                                                                   : WORKER_ANSWERED,
+                                 .strings = text};
     if (f.kind == FRAME_ANSWER) {
         ret->answer = f.answer;
     }
+    const char *reason = text + strlen(text) + 1;
+    const char *server = reason + strlen(reason) + 1;
+    ret->answer.text = text;
+    ret->answer.reason = *reason ? reason : NULL;
+    ret->answer.server = *server ? server : NULL;
     return 0;
 }
 

@@ -1,8 +1,9 @@
 /*
- * worker.h - a local model in a supervised child process.
+ * worker.h - a model in a supervised child process.
  *
  * ggml ends its process on some inputs; then only the child is gone, and the caller knows which
  * trials it had. SIGINT and SIGTERM do not reach the child: its owner decides when to end it.
+ * A served model has one too, so that libcurl and the key are in no process that forks or stores.
  */
 #ifndef AOR_RUN_WORKER_H
 #define AOR_RUN_WORKER_H
@@ -12,6 +13,7 @@
 
 #include "bench/dataset.h"
 #include "model/local.h"
+#include "model/remote.h"
 #include "run/plan.h"
 
 #define WORKER_MAX_GROUP 32 /* trials that share an audio, handed over at once */
@@ -19,8 +21,9 @@
 struct worker_params {
     const struct dataset *dataset;
     const struct plan *plan;
-    struct local_params model;
-    double temperature; /* 0: greedy */
+    const struct local_params *local;
+    const struct remote_params *remote; /* NULL: a local model */
+    double temperature;                 /* 0: greedy */
     uint64_t seed;
     double timeout_s; /* no step done for so long counts as the child's death */
 };
@@ -41,12 +44,17 @@ struct worker_task {
     int32_t repeat;
 };
 
+enum worker_reply_kind {
+    WORKER_IS_ALIVE, /* no answer yet, but the model works at them */
+    WORKER_ANSWERED,
+    WORKER_STOPPED, /* it asks no more, and the child ends; .answer.text says why */
+};
+
 struct worker_reply {
-    bool is_alive; /* no answer yet, but the model works at them; the rest is unset */
+    enum worker_reply_kind kind;
     int64_t trial_id;
-    struct model_answer answer; /* .error and .text are in text */
-    bool is_error;
-    char *text; /* the model's words, or why there are none; the caller's */
+    struct model_answer answer; /* its strings are in .strings */
+    char *strings;              /* the caller's */
 };
 
 /* What a model is, as it said when it was loaded. */
@@ -65,6 +73,9 @@ int worker_start(struct worker *w, const struct worker_params *params, struct wo
 /* Hand over n trials (1..WORKER_MAX_GROUP) of one sample and condition. A dead child shows later.
  */
 void worker_send(struct worker *w, const struct worker_task *tasks, size_t n);
+
+/* Begin nothing new where that can be: what is dropped comes back as MODEL_DROPPED. */
+void worker_drain(struct worker *w);
 
 /*
  * The next reply; blocks until it is whole. -1: the child died, and *err says how; it is to be
