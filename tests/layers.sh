@@ -51,7 +51,7 @@ room libfyaml.h src/base/yaml.c
 room csv.h src/base/csv.c
 room jansson.h src/base/json.h
 room nettle/ src/base/fs.c
-room curl/ "src/base/http.c src/base/retry.c"
+room curl/ "src/base/download.c src/base/http.c src/base/retry.c"
 room llama.h "src/model/chat.cpp src/model/local_parts.h"
 room 'mtmd[.]h' src/model/local_parts.h
 room mtmd-helper.h "src/model/batch.c src/model/local.c"

@@ -1,9 +1,9 @@
 #include "model/preset.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/download.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "base/yaml.h"
@@ -174,24 +174,13 @@ static int read_gguf(struct yaml_node root, struct preset *p, struct err *err)
     return 0;
 }
 
-/* A user or a query in a URL would be a secret in a file; the rest would not come through. */
-static bool is_base_url(const char *url)
-{
-    size_t scheme = strncmp(url, "https://", 8) == 0 ? 8 : strncmp(url, "http://", 7) == 0 ? 7 : 0;
-    for (const char *c = url; *c; c++) {
-        if (!isgraph((unsigned char)*c) || strchr("@?#\\", *c)) {
-            return false;
-        }
-    }
-    return scheme > 0 && isalnum((unsigned char)url[scheme]);
-}
-
+/* A user or a query in a URL would be a secret in a file. */
 static int read_url(struct yaml_node at, char **ret, struct err *err)
 {
     if (read_line(at, "url", false, ret, err) != 0) {
         return -1;
     }
-    if (!is_base_url(*ret)) {
+    if (!download_is_base_url(*ret)) {
         return yaml_fail(yaml_find(at, "url"), err,
                          "\"url\" wants http:// or https:// and a server, without user, query, "
                          "fragment and blanks");
