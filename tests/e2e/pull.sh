@@ -101,7 +101,8 @@ n_first=$(stat -c %s cache/models/slow/text.gguf.part)
 head -c 700000 /dev/urandom >"$FILES/text.gguf"
 sed -i '/slow/d' "$LOG"
 ok "when the hub has another file by then, it is fetched whole" gets slow
-ok "the part being dropped" exactly slow 1000000
+no_range() { jq -se 'map(select(.method and (.path | test("slow/text")))) | length > 0 and all(.range == null)' "$LOG"; }
+ok "the part being dropped" no_range
 two() {
     rm -r cache/models/slow
     "$AOR" pull --hub "$URL" slow.yaml >first.out 2>&1 &
