@@ -75,10 +75,10 @@ static void examine_model(struct doctor *d)
     char *mmproj = cmd_shared_path("models/organism-mmproj.gguf");
     struct dataset no_dataset = {0};
     struct plan no_plan = {0};
-    struct worker_params params = {
-        .dataset = &no_dataset, .plan = &no_plan, .model = local_default_params()};
-    params.model.text_path = text;
-    params.model.mmproj_path = mmproj;
+    struct local_params local = local_default_params();
+    local.text_path = text;
+    local.mmproj_path = mmproj;
+    struct worker_params params = {.dataset = &no_dataset, .plan = &no_plan, .local = &local};
     struct worker w = {0};
     struct err err = {0};
     struct worker_model model;

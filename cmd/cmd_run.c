@@ -1,36 +1,25 @@
-#include <errno.h>
-#include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cancel.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "cmd.h"
 #include "judge/rules.h"
+#include "model_options.h"
 #include "plan_options.h"
 #include "run/runner.h"
 
-#define MAX_TEMPLATE (1u << 20)
-
 struct run_options {
     struct plan_options plan;
-    const char *model, *mmproj, *chat_template, *direction, *strength, *temperature, *db;
-    bool retry_errors, is_fast;
-    long seed, n_workers, n_threads, n_ctx, n_parallel, n_gpu_layers, timeout_s;
+    struct model_options model;
+    const char *temperature, *db;
+    bool retry_errors, is_dry;
+    long seed;
 };
-
-/* "dir/NAME.gguf" to "NAME.db". */
-static char *default_db_path(const char *model)
-{
-    const char *name = fs_basename(model);
-    size_t n = strlen(name);
-    if (n > 5 && strcmp(name + n - 5, ".gguf") == 0) {
-        n -= 5;
-    }
-    return xasprintf("%.*s.db", (int)n, name);
-}
 
 /* Refusals in the progress line, by the rules of aor judge; nothing of it is stored. */
 static bool is_refusal(const char *request, const char *answer, void *user)
@@ -43,8 +32,12 @@ static bool is_refusal(const char *request, const char *answer, void *user)
 
 static int report(const char *db_path, const struct run_summary *s)
 {
-    log_info("%s: %lld of %lld trials answered, %lld errors (%lld new in %.1f s)", db_path,
-             (long long)s->n_answers, (long long)s->n_trials, (long long)s->n_errors,
+    char blocks[48] = "";
+    if (s->n_blocks > 0) {
+        snprintf(blocks, sizeof blocks, "%lld blocked, ", (long long)s->n_blocks);
+    }
+    log_info("%s: %lld of %lld trials answered, %s%lld errors (%lld new in %.1f s)", db_path,
+             (long long)s->n_answers, (long long)s->n_trials, blocks, (long long)s->n_errors,
              (long long)s->n_new, s->seconds);
     if (s->first_error[0]) {
         log_info("%s: the first error: %s", db_path, s->first_error);
@@ -61,29 +54,20 @@ static int report(const char *db_path, const struct run_summary *s)
     return s->n_errors > 0 ? EXIT_WITH_ERRORS : EXIT_FINE;
 }
 
-static int parse_number(const char *text, const char *option, double low, double high, double *ret,
-                        struct err *err)
-{
-    char *end;
-    errno = 0;
-    double v = strtod(text, &end);
-    if (end == text || *end != '\0' || errno != 0 || !(v >= low && v <= high)) {
-        return err_set(err, ERR_USAGE, "%s wants a number from %g to %g", option, low, high);
-    }
-    *ret = v;
-    return 0;
-}
-
 /* What cannot be asked of this model. */
 static int check_plan(const struct run_options *o, const struct plan *plan,
                       const struct run_params *p, struct err *err)
 {
-    if (plan_needs_audio(plan) && !p->model.mmproj_path) {
+    if (p->remote) {
+        if (plan_needs_direction(plan)) {
+            return err_set(err, ERR_USAGE, "a served model cannot be steered");
+        }
+    } else if (plan_needs_audio(plan) && !p->local->mmproj_path) {
         return err_set(err, ERR_USAGE,
                        "conditions with sound need the model's audio encoder: name it with "
                        "--mmproj, or ask -c text,text-scene");
-    }
-    if (plan_needs_direction(plan) != (o->direction != NULL) || (o->strength && !o->direction)) {
+    } else if (plan_needs_direction(plan) != (p->local->direction_path != NULL) ||
+               (o->model.strength && !o->model.direction)) {
         return err_set(
             err, ERR_USAGE,
             "a steered prompt (-a steered) and --direction, with --strength, want each other");
@@ -93,6 +77,44 @@ static int check_plan(const struct run_options *o, const struct plan *plan,
                        "greedy answers are all the same: --repeats wants --temperature");
     }
     return 0;
+}
+
+/* What earlier calls spent is taken from the budgets; none left: they are negative. */
+static int reduce_budgets(const char *db, struct remote_params *p, struct err *err)
+{
+    struct store *store = NULL;
+    struct store_spending spent = {0};
+    if ((p->max_requests == 0 && p->max_cost <= 0) || !fs_exists(db)) {
+        return 0;
+    }
+    if (store_open(db, STORE_READ, &store, err) != 0) {
+        return -1;
+    }
+    int ok = store_sum_spending(store, &spent, err);
+    store_close(store, NULL);
+    if (p->max_requests > 0) {
+        p->max_requests -= spent.n_requests;
+        p->max_requests -= p->max_requests == 0;
+    }
+    if (p->max_cost > 0) {
+        p->max_cost -= spent.cost;
+        p->max_cost = p->max_cost > 0 ? p->max_cost : -1;
+    }
+    return ok;
+}
+
+/* --dry-run: the first request, and nothing is sent or stored. */
+static int show_request(const struct run_params *p, struct err *err)
+{
+    char *request = p->remote ? run_preview(p, err) : NULL;
+    if (!p->remote) {
+        err_set(err, ERR_USAGE, "--dry-run is for served models; aor plan previews any run");
+    }
+    if (request) {
+        fputs(request, stdout);
+    }
+    free(request);
+    return request ? 0 : -1;
 }
 
 static int ask(const char *bench_dir, const struct run_options *o, struct run_params p,
@@ -110,7 +132,7 @@ static int ask(const char *bench_dir, const struct run_options *o, struct run_pa
         p.plan = &plan;
         p.is_refusal = is_refusal;
         p.user = judge;
-        ok = run_model(&p, summary, err);
+        ok = o->is_dry ? show_request(&p, err) : run_model(&p, summary, err);
     }
     rule_judge_free(judge);
     free(rules);
@@ -121,114 +143,74 @@ static int ask(const char *bench_dir, const struct run_options *o, struct run_pa
 
 static int run_with(const char *bench_dir, const struct run_options *o, struct err *err)
 {
-    struct buf template_text = {0};
     struct run_summary summary = {0};
-    char *model = o->model ? xstrdup(o->model) : cmd_shared_path("models/organism.gguf");
-    char *mmproj = o->mmproj  ? xstrdup(o->mmproj)
-                   : o->model ? NULL
-                              : cmd_shared_path("models/organism-mmproj.gguf");
-    char *db = o->db ? xstrdup(o->db) : default_db_path(model);
+    struct model_choice model;
+    int ok = model_choose(&o->model, &model, err);
+    const char *db = o->db ? o->db : model.db_name;
     struct run_params p = {
         .db_path = db,
-        .model = local_default_params(),
-        .n_workers = (int)o->n_workers,
+        .local = &model.local,
+        .remote = model.is_served ? &model.remote : NULL,
         .seed = (uint64_t)o->seed,
+        .n_workers = (int)o->model.n_workers,
         .retry_errors = o->retry_errors,
-        .timeout_s = (double)o->timeout_s,
+        .timeout_s = model.timeout_s,
     };
-    p.model.text_path = model;
-    p.model.mmproj_path = mmproj;
-    p.model.direction_path = o->direction;
-    p.model.n_threads = (int)o->n_threads;
-    p.model.n_ctx = (int)o->n_ctx;
-    p.model.n_parallel = (int)o->n_parallel;
-    p.model.n_gpu_layers = (int)o->n_gpu_layers;
-    p.model.is_fast = o->is_fast;
-    int ok = 0;
-    if ((o->temperature &&
-         parse_number(o->temperature, "--temperature", 0, 100, &p.temperature, err) != 0) ||
-        (o->strength &&
-         parse_number(o->strength, "--strength", -1e6, 1e6, &p.model.strength, err) != 0) ||
-        (o->chat_template && fs_read(o->chat_template, MAX_TEMPLATE, &template_text, err) != 0)) {
-        ok = -1;
+    if (ok == 0 && o->temperature) {
+        ok = model_number(o->temperature, "--temperature", 0, 100, &p.temperature, err);
     }
-    if (ok == 0 && o->chat_template && template_text.len == 0) {
-        ok = err_set(err, ERR_FORMAT, "%s: is empty", o->chat_template);
+    if (ok == 0 && model.is_served) {
+        ok = reduce_budgets(db, &model.remote, err);
     }
-    p.model.chat_template = template_text.data;
     if (ok == 0) {
         ok = ask(bench_dir, o, p, &summary, err);
     }
     int status = summary.n_trials > 0 ? report(db, &summary) : EXIT_FINE;
-    buf_release(&template_text);
-    free(db);
-    free(mmproj);
-    free(model);
+    model_choice_release(&model);
     return ok == 0 ? status : cmd_fail(err);
 }
 
 static int run(int argc, char **argv)
 {
-    struct local_params d = local_default_params();
-    struct run_options o = {
-        .plan = plan_default_options(),
-        .n_ctx = d.n_ctx,
-        .n_parallel = d.n_parallel,
-        .n_gpu_layers = d.n_gpu_layers,
-        .timeout_s = 600,
-    };
+    struct run_options o = {.plan = plan_default_options(), .model = model_default_options()};
     const struct opt opts[] = {
-        {'m', "model", OPT_STR, &o.model, "GGUF", "the language model (default: the embedded one)",
-         0, 0},
-        {0, "mmproj", OPT_STR, &o.mmproj, "GGUF", "its audio encoder (needed with -m, for sound)",
-         0, 0},
+        MODEL_OPTIONS(o.model),
         {'o', "output", OPT_STR, &o.db, "RUN.db", "the run file (default: the model's name)", 0, 0},
         PLAN_OPTIONS(o.plan),
         {0, "temperature", OPT_STR, &o.temperature, "T", "sample the answers (default: 0, greedy)",
          0, 0},
         {0, "seed", OPT_INT, &o.seed, "N", "of the sampling (default: 0)", 0, 1L << 52},
-        {0, "direction", OPT_STR, &o.direction, "GGUF", "control vector for -a steered", 0, 0},
-        {0, "strength", OPT_STR, &o.strength, "X", "its factor (default: 1)", 0, 0},
-        {0, "chat-template", OPT_STR, &o.chat_template, "FILE",
-         "a Jinja template instead of the model's", 0, 0},
         {0, "retry-errors", OPT_FLAG, &o.retry_errors, NULL,
          "try trials again that ended in an error", 0, 0},
-        {0, "fast", OPT_FLAG, &o.is_fast, NULL,
-         "decode trials together: some answers differ from llama.cpp's", 0, 0},
-        {0, "parallel", OPT_INT, &o.n_parallel, "N",
-         "trials at a time, 0: 1, with --fast by the model's size (default: 0)", 0,
-         LOCAL_MAX_PARALLEL},
-        {'j', "processes", OPT_INT, &o.n_workers, "N",
-         "model processes, 0: by the model's size (default: 0)", 0, RUN_MAX_WORKERS},
-        {'t', "threads", OPT_INT, &o.n_threads, "N",
-         "threads of each, 0: by the model's size (default: 0)", 0, 1024},
-        {0, "ctx", OPT_INT, &o.n_ctx, "N",
-         "tokens of a trial at most (default: 2048, or the model's if less)", 16, 1 << 24},
-        {0, "timeout", OPT_INT, &o.timeout_s, "S", "seconds a model may say nothing (default: 600)",
-         1, 1 << 20},
-        {0, "gpu-layers", OPT_INT, &o.n_gpu_layers, "N", "layers on the GPU, -1: all that fit", -1,
-         10000},
+        {0, "dry-run", OPT_FLAG, &o.is_dry, NULL, "print a served model's first request, send none",
+         0, 0},
         {0},
     };
     const struct opt_command command = {
         .name = "run",
-        .synopsis = "BENCH [-m TEXT.gguf --mmproj MMPROJ.gguf] [options]",
+        .synopsis = "BENCH [-m MODEL] [--url URL,..] [options]",
         .summary = "Ask a model every trial of a benchmark and store its answers.",
         .details =
-            "Any pair of GGUF files that libmtmd loads; text conditions need no --mmproj.\n"
+            "Models: the embedded one; any pair of GGUF files that libmtmd loads (text conditions\n"
+            "need no --mmproj); those of aor models; whatever a server of OpenAI's chat\n"
+            "completions (vLLM, SGLang, llama-server, ...) or of Gemini serves. Keys come from "
+            "the\n"
+            "environment: the variable that aor models names, else AOR_API_KEY.\n"
             "Conditions: matched, speech, noise, mismatched, text, text-scene. Strategies: "
             "direct,\n"
             "cot, steered, the probes transcribe and scene, and what else data/prompts holds.\n"
             "Each answer is stored when it is there; the same command goes on where an earlier "
             "one\n"
-            "stopped. A run file is of one benchmark, model, template, context size, sampling and\n"
-            "llama.cpp version; conditions, strategies and items may be added by later calls.\n"
-            "SIGINT and SIGTERM: what is in flight is stored, then it ends with code 4.",
+            "stopped. A run file is of one benchmark, model and sampling; conditions, strategies\n"
+            "and items may be added by later calls. SIGINT and SIGTERM: what is in flight is\n"
+            "stored, then it ends with code 4.",
         .examples =
             "  aor run bench\n"
             "  aor run bench -c matched,mismatched,text -a direct,cot,transcribe,scene\n"
             "  aor run bench -m qwen2-audio.gguf --mmproj qwen2-audio-mmproj.gguf -o qwen2.db\n"
-            "  aor run bench -m llama.gguf -c text,text-scene --only test --limit 200\n",
+            "  aor run bench -m llama.gguf -c text,text-scene --only test --limit 200\n"
+            "  aor run bench -m Qwen/Qwen2-Audio-7B-Instruct --url http://127.0.0.1:8000/v1\n"
+            "  aor run bench -m gpt-audio --max-requests 1000 --rpm 300\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);

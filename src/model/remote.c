@@ -135,11 +135,11 @@ static void ask_free(struct ask *a)
     free(a);
 }
 
-static void stop(struct remote *r, const char *fmt, const char *text)
+static void stop(struct remote *r, const char *why)
 {
     if (!r->is_stopping) {
         r->is_stopping = true;
-        err_set(&r->why, ERR_MODEL, fmt, text);
+        err_set(&r->why, ERR_MODEL, "%s", why);
     }
 }
 
@@ -203,7 +203,9 @@ static void take_limit(struct remote *r, struct ask *a, const char *text, double
         e->reduced_s = now;
     }
     if (now - r->heard_s > REMOTE_PATIENCE_S) {
-        stop(r, "too many requests for a quarter of an hour: %s", text);
+        char *why = xasprintf("too many requests for a quarter of an hour: %s", text);
+        stop(r, why);
+        free(why);
     }
     if (wait_s >= 0) {
         wait_for(r, a, wait_s + rng_range(&r->rng, 0, 0.1));
@@ -219,7 +221,7 @@ static void take_unreached(struct remote *r, struct ask *a, const char *text)
     double now = clock_s();
     e->resting_s = now + retry_backoff_s(&r->rng, ++e->n_unreached);
     if (now - r->reached_s > RESTING_S) {
-        stop(r, "%s", text);
+        stop(r, text);
     }
     a->n_tries--; /* the server got nothing */
     r->n_sent--;
@@ -339,7 +341,7 @@ static void take_reply(struct remote *r, struct ask *a, const struct http_done *
         take_limit(r, a, text, asked_wait(d, &w));
         break;
     case WIRE_STOP:
-        stop(r, "%s", text);
+        stop(r, text);
         list_add(&r->ready, a); /* to be dropped */
         break;
     }
@@ -371,7 +373,7 @@ static void on_done(const struct http_done *d, void *user)
         end_failed(r, a, "the answer is longer than 16 MiB", NULL);
         break;
     case HTTP_REFUSED:
-        stop(r, "%s", text);
+        stop(r, text);
         list_add(&r->ready, a);
         break;
     }
@@ -458,11 +460,11 @@ static double expected_cost(const struct remote *r)
 static void check_budgets(struct remote *r)
 {
     const struct remote_params *p = &r->params;
-    if (p->max_requests > 0 && r->n_sent >= p->max_requests) {
-        stop(r, "%s", "the requests of --max-requests are used up");
+    if (p->max_requests != 0 && r->n_sent >= p->max_requests) {
+        stop(r, "the requests of --max-requests are used up");
     }
-    if (p->max_cost > 0 && expected_cost(r) >= p->max_cost) {
-        stop(r, "%s", "the money of --max-cost is used up");
+    if (p->max_cost != 0 && expected_cost(r) >= p->max_cost) {
+        stop(r, "the money of --max-cost is used up");
     }
 }
 

@@ -28,8 +28,8 @@ struct remote_params {
     size_t n_urls;                /* 1..REMOTE_MAX_URLS */
     int n_parallel;               /* requests in flight at most, over all endpoints */
     double per_minute;            /* requests begun; 0: no limit */
-    int64_t max_requests;         /* that this model sends; 0: no limit */
-    double max_cost;              /* US dollars that this model spends; 0: no limit */
+    int64_t max_requests;         /* that this model sends; 0: no limit; negative: none is left */
+    double max_cost;              /* US dollars that this model spends; likewise */
     double timeout_s;             /* of a request, from connecting to its last byte */
 };
 

@@ -36,7 +36,7 @@ struct run_params {
 struct run_summary {
     int64_t n_trials;  /* of this plan */
     int64_t n_answers; /* stored by now, with those of earlier calls */
-    int64_t n_blocks;  /* of these, refused by the provider */
+    int64_t n_blocks;  /* refused by the provider: no answers */
     int64_t n_errors;
     int64_t n_new;         /* stored by this call */
     char first_error[512]; /* of this call's error rows; "" when there is none */
@@ -54,5 +54,11 @@ struct run_summary {
  * pending.
  */
 int run_model(const struct run_params *p, struct run_summary *ret, struct err *err);
+
+/*
+ * The request that asks a served model the plan's first trial, as remote_preview() says. The
+ * caller's; NULL with *err filled.
+ */
+char *run_preview(const struct run_params *p, struct err *err);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "run/group.h"
 
 enum frame_kind {
     FRAME_READY,   /* text: the model's description */
@@ -39,7 +40,7 @@ struct frame {
     };
 };
 
-struct group {
+struct waiting {
     uint32_t n;
     struct worker_task tasks[WORKER_MAX_GROUP];
 };
@@ -82,8 +83,8 @@ struct child {
     struct model_facts facts;
     struct renderer renderer;
     int in, out;
-    double said_s;        /* when the parent last heard something */
-    struct group waiting; /* .n > 0: read, but not yet submitted */
+    double said_s;          /* when the parent last heard something */
+    struct waiting waiting; /* .n > 0: read, but not yet submitted */
     bool is_steered;
     bool is_at_end; /* the parent sends no more */
 };
@@ -109,78 +110,17 @@ static void take_answer(int64_t id, const struct model_answer *answer, void *use
                answer->text);
 }
 
-/* What tells a trial from all others, whatever runs beside it. */
-static void hash_trial(uint64_t seed, const struct sample *s, const struct worker_task *t,
-                       const char *prompt, char ret[SHA256_HEX_SIZE])
-{
-    char *key = xasprintf("%llu\n%s\n%s\n%s\n%d", (unsigned long long)seed, s->id,
-                          condition_names[t->condition], prompt, t->repeat);
-    sha256_hex(key, strlen(key), ret);
-    free(key);
-}
-
-/* The seed of its random choice. */
-static uint32_t seed_of(const char hex[SHA256_HEX_SIZE])
-{
-    char first[9] = {0};
-    memcpy(first, hex, 8);
-    return (uint32_t)strtoul(first, NULL, 16);
-}
-
-static struct model_question make_question(const struct prompt *p)
-{
-    return (struct model_question){
-        .system = p->system,
-        .instruction = p->instruction,
-        .audio_last = p->audio_last,
-        .max_tokens = p->max_tokens,
-        .is_steered = p->is_steered,
-    };
-}
-
 /* Give the model the waiting group. */
 static int submit(struct child *c, struct err *err)
 {
-    const struct worker_params *p = c->params;
-    const struct group *g = &c->waiting;
-    const struct sample *s = &p->dataset->bench.samples[g->tasks[0].sample];
-    enum condition condition = (enum condition)g->tasks[0].condition;
-    bool has_audio = condition_has_audio(condition);
-    const struct scene *scene = render_scene_of(s, condition);
-    struct model_question questions[WORKER_MAX_GROUP];
-    char *texts[WORKER_MAX_GROUP] = {0};
-    char names[WORKER_MAX_GROUP][SHA256_HEX_SIZE];
-    struct audio a = {0};
-    int ok = 0;
-    if (has_audio &&
-        (dataset_audio(p->dataset, &c->renderer, g->tasks[0].sample, condition, &a, err) != 0 ||
-         audio_resample(&a, c->facts.sample_rate, err) != 0)) {
-        ok = -1;
-    }
-    for (size_t i = 0; ok == 0 && i < g->n; i++) {
-        const struct worker_task *t = &g->tasks[i];
-        const struct prompt *prompt = &p->plan->prompts[t->prompt];
-        struct model_question q = make_question(prompt);
-        q.id = t->trial_id;
-        q.temperature = p->temperature;
-        hash_trial(p->seed, s, t, prompt->name, names[i]);
-        q.name = names[i];
-        q.seed = seed_of(names[i]);
-        if (!has_audio) {
-            texts[i] = prompt_fill(prompt, condition == CONDITION_TEXT_SCENE, s->item->text,
-                                   scene ? scene_words(scene) : NULL, err);
-            ok = texts[i] ? 0 : -1;
-            q.text = texts[i];
-        }
-        questions[i] = q;
-    }
+    const struct waiting *w = &c->waiting;
+    struct group g = {0};
+    int ok = group_fill(c->params, &c->renderer, w->tasks, w->n, c->facts.sample_rate, &g, err);
     if (ok == 0) {
-        ok = c->model->class->submit(c->model, has_audio ? &a : NULL, questions, g->n, err);
+        ok =
+            c->model->class->submit(c->model, g.has_audio ? &g.audio : NULL, g.questions, g.n, err);
     }
-    for (size_t i = 0; i < g->n; i++) {
-        free(texts[i]);
-    }
-    audio_release(&a);
+    group_release(&g);
     return ok;
 }
 
@@ -262,7 +202,7 @@ static int open_model(struct child *c, struct err *err)
     }
     c->facts = c->model->class->facts(c->model);
     for (size_t i = 0; i < plan->n_prompts; i++) {
-        struct model_question q = make_question(&plan->prompts[i]);
+        struct model_question q = group_question(&plan->prompts[i]);
         if (c->model->class->check(c->model, &q, err) != 0) {
             return err_wrap(err, "prompt %s", plan->prompts[i].name);
         }
@@ -434,7 +374,7 @@ int worker_start(struct worker *w, const struct worker_params *params, struct wo
 
 void worker_send(struct worker *w, const struct worker_task *tasks, size_t n)
 {
-    struct group g = {.n = (uint32_t)n};
+    struct waiting g = {.n = (uint32_t)n};
     w->heard_s = clock_s();
     memcpy(g.tasks, tasks, n * sizeof *tasks);
     (void)!fs_write_all(w->to_child, &g.n, sizeof g.n);

@@ -105,7 +105,7 @@ static void test_run(void **state)
     assert_int_equal(t.id, -1);
     assert_int_equal(store_put_verdict(s, first, "j", "compliance", NULL, &err), 0);
     assert_int_equal(store_put_verdict(s, first, "j", "refusal", "rule", &err), 0);
-    int states[3] = {0};
+    int states[4] = {0};
     assert_int_equal(store_each_trial(s, count_state, states, &err), 0);
     assert_true(states[STORE_PENDING] == 0 && states[STORE_ANSWERED] == 1 &&
                 states[STORE_FAILED] == 1);
