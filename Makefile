@@ -67,6 +67,7 @@ bench: release
 	@$(SETUP)/sounds.sh >/dev/null
 	@bench/build.sh build/release/aor
 	@bench/run.sh build/release/aor "$$(tools/setup/llama.sh peers)/bin"
+	@bench/remote.sh build/release/aor
 
 install: release
 	cmake --install build/release

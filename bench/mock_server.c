@@ -2,7 +2,8 @@
  * mock_server.c - a chat server for bench/remote.sh: mock_server LATENCY_MS
  *
  * Prints its port, reads each POST to its end, waits, and answers the same chat completion. At
- * SIGTERM it prints how many requests it has answered and how many it had at once.
+ * SIGTERM it prints how many requests it has answered, how many waited at once, and the seconds
+ * from the first to the last.
  */
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -40,6 +41,7 @@ struct queue {
     size_t first, n;
     size_t n_waiting; /* with the one that is no longer in the ring, but not yet woken */
     size_t n_most, n_answered;
+    double first_s, last_s; /* when the first request came and the last answer went */
     double latency_s;
 };
 
@@ -107,6 +109,8 @@ static enum MHD_Result handle(void *unused, struct MHD_Connection *c, const char
     (void)data;
     struct request *r = *state;
     if (!r) {
+        if (queue.first_s == 0)
+            queue.first_s = now();
         *state = calloc(1, sizeof *r);
         return *state ? MHD_YES : MHD_NO;
     }
@@ -124,6 +128,7 @@ static enum MHD_Result handle(void *unused, struct MHD_Connection *c, const char
         return MHD_YES;
     }
     queue.n_answered++;
+    queue.last_s = now();
     return send_answer(c, MHD_HTTP_OK, answer);
 }
 
@@ -168,6 +173,6 @@ int main(int argc, char **argv)
     fflush(stdout);
     int signal_number;
     sigwait(&end, &signal_number);
-    printf("%zu requests, %zu at once\n", queue.n_answered, queue.n_most);
+    printf("%zu %zu %.2f\n", queue.n_answered, queue.n_most, queue.last_s - queue.first_s);
     return 0;
 }
