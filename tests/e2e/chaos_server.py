@@ -505,8 +505,12 @@ class Exchange:
                 await asyncio.sleep(0.03)
             await self.write(b"0\r\n\r\n")
 
+    def key(self):
+        return self.headers.get("authorization", self.headers.get("x-goog-api-key", "")).removeprefix("Bearer ")
+
     async def error_4xx(self):
-        await self.error(self.rng.choice([400, 413, 422]), f"the audio of {self.id} is not to my taste\x1b[31m\n")
+        await self.error(self.rng.choice([400, 413, 422]),
+                         f"the audio of {self.id} is not to my taste\x1b[31m\n (key {self.key()})")
         self.sent("error")
 
     async def error_200_400(self):
@@ -517,8 +521,7 @@ class Exchange:
     # -- the end of the run
 
     async def unauthorized(self):
-        key = self.headers.get("authorization", self.headers.get("x-goog-api-key", ""))
-        await self.error(401, f"Incorrect API key provided: {key.removeprefix('Bearer ')}. Find yours\x1b[2J elsewhere.",
+        await self.error(401, f"Incorrect API key provided: {self.key()}. Find yours\x1b[2J elsewhere.",
                          code="invalid_api_key")
 
     async def forbidden(self):
