@@ -17,6 +17,7 @@ for source in tests/fuzz/fuzz_*.c; do
         cp data/prompts/*.yaml "$corpus"
         printf '%s\0%s' "$(cat data/prompts/cot.yaml)" 'A bell. **Answer:** Yes.' >"$corpus/answer"
         ;;
+    fuzz_preset) cp data/models/*.yaml "$corpus" ;;
     fuzz_spec) cp data/spec.yaml "$corpus" ;;
     fuzz_scene) cp data/scenes.yaml "$corpus" ;;
     fuzz_metadata) echo '{"id":"x","sha256":"","recipe":"","duration_s":1.5}' >"$corpus/line" ;;

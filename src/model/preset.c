@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "base/yaml.h"
 
-#define MAX_LINE 200 /* bytes of a text of one line */
+#define MAX_LINE 500 /* bytes of a text of one line */
 #define MAX_NOTES 4000
 #define MAX_PRICE 1e6
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"

@@ -178,7 +178,7 @@ endpoint() { rm -r cache/models/ok && HF_ENDPOINT=$URL/ "$AOR" pull ok.yaml && h
 ok "HF_ENDPOINT names the hub" endpoint
 fails "a hub that is no URL" 2 '^aor: --hub wants http' "$AOR" pull --hub ftp://x ok.yaml
 fails "a model that is none" 2 'there is no such model; aor models lists them$' "$AOR" pull nobody
-fails "a model without GGUF" 2 'has no GGUF files to fetch' "$AOR" pull gpt-audio
+fails "a model without GGUF" 2 'has no GGUF files to fetch' "$AOR" pull gpt-audio-1.5
 
 # TLS: the certificate file of the environment, and no way back to http.
 openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=127.0.0.1 \
