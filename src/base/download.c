@@ -46,7 +46,7 @@ struct fetch {
     bool has_begun;     /* the file's bytes arrive */
     bool is_misplaced;  /* they are not those that were asked for */
     uint64_t n_ignored; /* bytes of an answer that is not the file */
-    struct err *fatal;  /* the disk's error, which no other try helps */
+    struct err fatal;   /* the disk's error, which no other try helps */
     char reason[CURL_ERROR_SIZE];
     struct progress progress;
     bool has_progress;
@@ -162,7 +162,7 @@ static bool begin_file(struct fetch *f)
     long status = 0;
     curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status == 200) {
-        if (f->n_have > 0 && empty_part(f, f->fatal) != 0) {
+        if (f->n_have > 0 && empty_part(f, &f->fatal) != 0) {
             return false;
         }
     } else {
@@ -206,12 +206,13 @@ static size_t on_bytes(char *data, size_t size, size_t n, void *user)
         return 0; /* an error to curl */
     }
     if (f->facts.has_size && n > f->facts.n_bytes - f->n_have) {
-        err_set(f->fatal, ERR_MODEL, "%s: is longer than the %" PRIu64 " bytes that the hub states",
-                f->request->url, f->facts.n_bytes);
+        err_set(&f->fatal, ERR_MODEL,
+                "%s: is longer than the %" PRIu64 " bytes that the hub states", f->request->url,
+                f->facts.n_bytes);
         return 0;
     }
     if (fs_write_all(f->fd, data, n) != 0) {
-        err_errno(f->fatal, "%s", f->part_path);
+        err_errno(&f->fatal, "%s", f->part_path);
         return 0;
     }
     f->n_have += n;
@@ -369,7 +370,7 @@ static enum outcome judge_code(struct fetch *f, CURLcode code, struct err *err)
         err_set(err, ERR_CANCELLED, "stopped by a signal; the same command goes on");
         return FAILED;
     }
-    if (f->fatal->code != ERR_NONE) {
+    if (f->fatal.code != ERR_NONE) {
         return FAILED;
     }
     if (f->is_misplaced) {
@@ -556,16 +557,15 @@ static int fetch_all(struct fetch *f, struct download_result *ret, struct err *e
     for (int n_tries = 1;; n_tries++) {
         uint64_t before = f->n_have;
         struct err why = {0};
-        struct err fatal = {0};
-        f->fatal = &fatal;
+        f->fatal = (struct err){0};
         enum outcome outcome = try_once(f, ret, &why);
         if (outcome == DONE) {
             return 0;
         }
         n_idle = f->n_have > before ? 0 : n_idle + 1;
         if (outcome == FAILED) {
-            return err_set(err, fatal.code ? fatal.code : why.code, "%s",
-                           fatal.code ? fatal.msg : why.msg);
+            why = f->fatal.code != ERR_NONE ? f->fatal : why;
+            return err_set(err, why.code, "%s", why.msg);
         }
         if (n_idle >= DOWNLOAD_MAX_IDLE_TRIES || n_tries >= DOWNLOAD_MAX_TRIES) {
             return err_set(err, why.code, "%s (%d tries)", why.msg, n_tries);

@@ -18,17 +18,23 @@ ways() {
 ok "where a model runs is what its preset has" ways
 untried() { jq -e 'all(.tested == "never")' all.json; }
 ok "none says that it was tried" untried
+# The model's text begins with its name and has these lines.
+has() {
+    head -n 1 one | grep -q "^$name: " || return 1
+    for line; do
+        grep -qxF -e "  $line" one || return 1
+    done
+}
 details() {
     for name in $(names); do
-        "$AOR" models "$name" >one && head -n 1 one | grep -q "^$name: " && ! grep -q '(null)' one || { echo "$name" && return 1; }
-        if jq -e --arg n "$name" '.[] | select(.name == $n).gguf' all.json >/dev/null; then
-            grep -qxF "  aor pull $name && aor run BENCH -m $name -o RUN.db" one || { echo "$name" && return 1; }
-        fi
+        "$AOR" models "$name" >one || return 1
+        set --
+        jq -e --arg n "$name" '.[] | select(.name == $n).gguf' all.json >/dev/null &&
+            set -- "aor pull $name && aor run BENCH -m $name -o RUN.db"
         serve=$(jq -r --arg n "$name" '.[] | select(.name == $n).serve // empty' all.json)
-        if [ -n "$serve" ]; then
-            grep -qxF "  $serve" one &&
-                grep -qxF "  aor run BENCH -m $name --url http://127.0.0.1:8000/v1 -o RUN.db" one || { echo "$name" && return 1; }
-        fi
+        [ -z "$serve" ] ||
+            set -- "$@" "$serve" "aor run BENCH -m $name --url http://127.0.0.1:8000/v1 -o RUN.db"
+        has "$@" || { cat one && return 1; }
     done
 }
 ok "each by its name, with the commands to use it" details
