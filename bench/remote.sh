@@ -89,11 +89,11 @@ echo "machine: $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 
 # Short sentences, spoken quickly: some 2.7 s each.
 cp -r "$source/data" data
 chmod -R u+w data
-sed -i 's/{id: slow, speed: 0.8}/{id: slow, speed: 1.5}/; s/{id: normal, speed: 1.0}/{id: normal, speed: 1.9}/
-    s/{id: fast, speed: 1.25}/{id: fast, speed: 2.3}/' data/voices.yaml
+sed -i 's/{id: slow, speed: 0.8}/{id: slow, speed: 1.8}/; s/{id: normal, speed: 1.0}/{id: normal, speed: 1.9}/
+    s/{id: fast, speed: 1.25}/{id: fast, speed: 2.0}/' data/voices.yaml
 items=$(cat data/scenarios/*.yaml | awk '/- id: / {id = $3} /^    kind: / {kind = $2}
     /^    text: / && kind == "scenario" {print length($0), id}' | sort -n | head -n $((n / 10)) | cut -d' ' -f2 | paste -sd,)
-"$aor" build -d data --only "$items" -o bench 2>build.log
+"$aor" build -d data --only "$items" -o bench 2>build.log || { cat build.log >&2; exit 1; }
 "$aor" export bench -f jsonl >all.jsonl
 [ "$(wc -l <all.jsonl)" -eq "$n" ]
 

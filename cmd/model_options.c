@@ -161,6 +161,9 @@ static int choose_served(const struct model_options *o, struct model_choice *c, 
     if (o->protocol && choose_protocol(o->protocol, &c->api, err) != 0) {
         return -1;
     }
+    if (remote_check_key(&c->api, err) != 0) {
+        return -1;
+    }
     cmd_split(o->urls ? o->urls : c->api.url, &c->urls, &c->n_urls);
     if (c->n_urls == 0 || c->n_urls > REMOTE_MAX_URLS) {
         return err_set(err, ERR_USAGE, "--url wants 1 to %d addresses", REMOTE_MAX_URLS);

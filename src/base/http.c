@@ -129,6 +129,10 @@ static size_t on_bytes(char *data, size_t size, size_t n, void *user)
     return size * n;
 }
 
+/*
+ * There is no way back in the body, so that libcurl does not send it a second time by itself where
+ * a kept connection turns out to be closed: who asked counts the tries.
+ */
 static size_t on_body_wanted(char *data, size_t size, size_t n, void *user)
 {
     struct transfer *t = user;
@@ -148,17 +152,6 @@ static size_t on_body_wanted(char *data, size_t size, size_t n, void *user)
     }
     t->n_sent += done;
     return done;
-}
-
-/* A connection that was kept turned out to be closed: the body is wanted again. */
-static int on_seek(void *user, curl_off_t offset, int origin)
-{
-    struct transfer *t = user;
-    if (origin != SEEK_SET || offset < 0) {
-        return CURL_SEEKFUNC_CANTSEEK;
-    }
-    t->n_sent = (size_t)offset;
-    return CURL_SEEKFUNC_OK;
 }
 
 static bool set_headers(struct transfer *t)
@@ -198,9 +191,7 @@ static bool set_body(struct transfer *t)
            (curl_easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
             curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)n) == CURLE_OK &&
             curl_easy_setopt(c, CURLOPT_READFUNCTION, on_body_wanted) == CURLE_OK &&
-            curl_easy_setopt(c, CURLOPT_READDATA, t) == CURLE_OK &&
-            curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_seek) == CURLE_OK &&
-            curl_easy_setopt(c, CURLOPT_SEEKDATA, t) == CURLE_OK);
+            curl_easy_setopt(c, CURLOPT_READDATA, t) == CURLE_OK);
 }
 
 static bool set_up(struct transfer *t)

@@ -8,6 +8,7 @@
 
 #define FIRST_S 0.5
 #define MAX_S 60.0
+#define DAY_S 86400.0
 
 /* A decimal number without sign, exponent or blanks at *at, which moves past it; negative: none. */
 static double take_number(const char **at)
@@ -33,10 +34,11 @@ double retry_after_s(const char *value, time_t now)
     const char *end = value;
     double s = take_number(&end);
     if (s >= 0) {
-        return end[strspn(end, " \t")] == '\0' ? s : -1;
+        return end[strspn(end, " \t")] == '\0' && s <= DAY_S ? s : -1;
     }
     time_t then = curl_getdate(value, NULL);
-    return then < 0 ? -1 : fmax(0, difftime(then, now));
+    double wait = fmax(0, difftime(then, now));
+    return then < 0 || wait > DAY_S ? -1 : wait;
 }
 
 double retry_duration_s(const char *text)

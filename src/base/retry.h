@@ -11,7 +11,7 @@
 /*
  * Seconds from now that the value of a Retry-After header asks for (RFC 9110, 10.2.3: seconds, here
  * also with decimals, or an HTTP date); negative: it says nothing of the kind. A date that is past
- * gives 0.
+ * gives 0, and more than a day is nothing of the kind.
  */
 double retry_after_s(const char *value, time_t now);
 

@@ -78,19 +78,31 @@ static void add_usage(const json_t *answer, struct wire_reply *ret)
     ret->model = json_is_string(version) ? wire_text(version) : NULL;
 }
 
-/* The candidate's words, without its thoughts. */
+/* The candidate's words, without its thoughts; NULL where they are of a shape that they cannot
+ * have.
+ */
 static char *words_of(const json_t *candidate)
 {
+    const json_t *content = json_object_get(candidate, "content");
+    const json_t *parts = json_object_get(content, "parts");
+    bool is_good = (!content || json_is_object(content)) && (!parts || json_is_array(parts));
     struct buf text = {0};
+    buf_adds(&text, "");
     size_t i;
     json_t *part;
-    json_array_foreach(json_object_get(json_object_get(candidate, "content"), "parts"), i, part)
+    json_array_foreach(parts, i, part)
     {
+        const json_t *t = json_object_get(part, "text");
+        is_good = is_good && json_is_object(part) && (!t || json_is_string(t));
         if (!json_is_true(json_object_get(part, "thought"))) {
-            char *s = wire_text(json_object_get(part, "text"));
+            char *s = wire_text(t);
             buf_adds(&text, s);
             free(s);
         }
+    }
+    if (!is_good) {
+        buf_release(&text);
+        return NULL;
     }
     return buf_detach(&text);
 }
@@ -107,16 +119,18 @@ void gemini_answer(const json_t *answer, struct wire_reply *ret)
     } else if (!json_is_object(candidate)) {
         wire_set(ret, WIRE_FAULT, "the answer holds no candidate");
     } else if (finish && is_block(finish)) {
+        char *words = words_of(candidate);
         ret->outcome = WIRE_BLOCK;
-        ret->text = words_of(candidate);
+        ret->text = words ? words : xstrdup("");
         ret->reason = xasprintf("finishReason: %s", finish);
     } else if (!finish || (strcmp(finish, "STOP") != 0 && strcmp(finish, "MAX_TOKENS") != 0)) {
         char *text = xasprintf("finishReason: %s", finish ? finish : "none");
         wire_set(ret, WIRE_FAULT, text);
         free(text);
+    } else if (!(ret->text = words_of(candidate))) {
+        wire_set(ret, WIRE_FAULT, "the answer's candidate is of no known shape");
     } else {
         ret->outcome = WIRE_ANSWER;
-        ret->text = words_of(candidate);
         ret->finish = strcmp(finish, "MAX_TOKENS") == 0 ? MODEL_FINISH_LENGTH : MODEL_FINISH_STOP;
     }
 }

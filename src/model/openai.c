@@ -88,46 +88,65 @@ json_t *openai_request(const struct preset_api *api, const struct model_question
     return o;
 }
 
-/* Text of a content: a string, or a list of parts with text in them. */
-static void add_content(const json_t *content, struct buf *text)
+/* What one choice says, or the pieces of a stream together. */
+struct choice {
+    struct buf text;
+    struct buf refusal;
+    bool is_there, is_finished;
+    bool is_malformed; /* something is of a type that it cannot have */
+    char finish[32];   /* finish_reason; "" where there was none */
+};
+
+static bool is_absent(const json_t *value)
 {
-    if (json_is_string(content)) {
-        char *s = wire_text(content);
-        buf_adds(text, s);
-        free(s);
+    return !value || json_is_null(value);
+}
+
+static void add_string(const json_t *string, struct buf *text, struct choice *c)
+{
+    char *s = wire_text(string);
+    buf_adds(text, s);
+    free(s);
+    c->is_malformed = c->is_malformed || !json_is_string(string);
+}
+
+/* Text of a content: a string, or a list of parts with text in them. */
+static void add_content(const json_t *content, struct buf *text, struct choice *c)
+{
+    if (!json_is_array(content)) {
+        if (!is_absent(content)) {
+            add_string(content, text, c);
+        }
+        return;
     }
     size_t i;
     json_t *part;
     json_array_foreach(content, i, part)
     {
         const json_t *t = json_object_get(part, "text");
-        if (json_is_string(t)) {
-            char *s = wire_text(t);
-            buf_adds(text, s);
-            free(s);
+        c->is_malformed = c->is_malformed || !json_is_object(part);
+        if (!is_absent(t)) {
+            add_string(t, text, c);
         }
     }
 }
 
-/* What one choice says, or the pieces of a stream together. */
-struct choice {
-    struct buf text;
-    struct buf refusal;
-    bool is_there, is_finished;
-    char finish[32]; /* finish_reason; "" where there was none */
-};
-
 static void add_choice(const json_t *answer, const char *member, struct choice *c)
 {
-    const json_t *choice = json_array_get(json_object_get(answer, "choices"), 0);
+    const json_t *choices = json_object_get(answer, "choices");
+    const json_t *choice = json_array_get(choices, 0);
     const json_t *message = json_object_get(choice, member);
+    const json_t *finish = json_object_get(choice, "finish_reason");
+    c->is_malformed = c->is_malformed || (!is_absent(choices) && !json_is_array(choices)) ||
+                      (choice && !json_is_object(choice)) ||
+                      (!is_absent(message) && !json_is_object(message)) ||
+                      (!is_absent(finish) && !json_is_string(finish));
     c->is_there = c->is_there || json_is_object(message);
-    add_content(json_object_get(message, "content"), &c->text);
-    add_content(json_object_get(message, "refusal"), &c->refusal);
-    const char *finish = wire_str(choice, "finish_reason");
-    if (finish) {
+    add_content(json_object_get(message, "content"), &c->text, c);
+    add_content(json_object_get(message, "refusal"), &c->refusal, c);
+    if (json_is_string(finish)) {
         c->is_finished = true;
-        snprintf(c->finish, sizeof c->finish, "%s", finish);
+        snprintf(c->finish, sizeof c->finish, "%s", json_string_value(finish));
     }
 }
 
@@ -153,7 +172,9 @@ static void add_facts(const json_t *answer, struct wire_reply *ret)
 /* Takes over what c holds. */
 static void take_choice(struct choice *c, struct wire_reply *ret)
 {
-    if (!c->is_there) {
+    if (c->is_malformed) {
+        wire_set(ret, WIRE_FAULT, "the answer is no chat completion");
+    } else if (!c->is_there) {
         wire_set(ret, WIRE_FAULT, "the answer holds no choice");
     } else if (strcmp(c->finish, "abort") == 0 || strcmp(c->finish, "error") == 0) {
         wire_set(ret, WIRE_FAULT, "the server broke the answer off");

@@ -828,6 +828,12 @@ static int read_key(const struct preset_api *api, const char **ret, struct err *
                          api->key_variable);
 }
 
+int remote_check_key(const struct preset_api *api, struct err *err)
+{
+    const char *key;
+    return read_key(api, &key, err);
+}
+
 int remote_open(const struct remote_params *params, struct model **ret, struct err *err)
 {
     struct remote *r = xcalloc(1, sizeof *r);

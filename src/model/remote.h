@@ -43,6 +43,9 @@ struct remote_params {
  */
 int remote_open(const struct remote_params *params, struct model **ret, struct err *err);
 
+/* Fail (ERR_USAGE) where the key is missing that the model wants, or is none. */
+int remote_check_key(const struct preset_api *api, struct err *err);
+
 /*
  * The request for a question as text: request line, headers with the key masked, an empty line, the
  * body with the sound shortened. The caller's; NULL with *err filled.

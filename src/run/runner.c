@@ -29,7 +29,8 @@ struct lane {
     size_t n_in_flight;
     struct worker_task *suspects; /* were in flight when it died: asked alone */
     size_t n_suspects;
-    bool is_alone; /* what is in flight is a suspect */
+    bool is_alone;    /* what is in flight is a suspect */
+    bool is_stopping; /* its model dropped a trial, and will say why */
 };
 
 struct runner {
@@ -44,6 +45,7 @@ struct runner {
     struct store_trial next; /* pending, and of the plan; id -1: none is left */
     struct worker_task next_task;
     bool is_prepared; /* the file holds the plan */
+    bool is_draining; /* a signal came */
     int64_t call_id;
     int64_t n_trials, n_answers, n_blocks, n_errors; /* of the plan; blocks are no answers */
     int64_t n_new, n_refusals;
@@ -325,6 +327,7 @@ static int take_reply(struct runner *r, struct lane *l, const struct worker_repl
     l->in_flight[i] = l->in_flight[--l->n_in_flight];
     const struct model_answer *a = &reply->answer;
     if (a->outcome == MODEL_DROPPED) {
+        l->is_stopping = !r->is_draining;
         return 0;
     }
     if (a->outcome != MODEL_FAILED) {
@@ -382,6 +385,9 @@ static int feed(struct runner *r, struct lane *l, bool *ret_given, struct err *e
     const struct model_facts *facts = &r->model.facts;
     size_t wanted = (size_t)facts->n_parallel + (facts->n_params < LOCAL_SMALL_MODEL ? N_AHEAD : 1);
     *ret_given = false;
+    if (l->is_stopping) {
+        return 0;
+    }
     if (l->n_suspects > 0) {
         if (l->n_in_flight > 0) {
             return 0;
@@ -437,7 +443,7 @@ static int receive_all(struct runner *r, struct pollfd *polls, struct err *err)
     for (int i = 0; i < r->n_lanes && ok == 0; i++) {
         struct lane *l = &r->lanes[i];
         struct pollfd *ready = &polls[i];
-        while (ok == 0 && l->n_in_flight > 0 &&
+        while (ok == 0 && (l->n_in_flight > 0 || l->is_stopping) &&
                (ready->revents != 0 || worker_is_late(&l->worker))) {
             struct worker_reply reply;
             struct err death = {0};
@@ -476,6 +482,15 @@ static size_t count_in_flight(const struct runner *r)
     return n;
 }
 
+static bool is_stopping(const struct runner *r)
+{
+    bool is = false;
+    for (int i = 0; i < r->n_lanes; i++) {
+        is = is || r->lanes[i].is_stopping;
+    }
+    return is;
+}
+
 static bool has_work(const struct runner *r)
 {
     bool has = r->next.id >= 0;
@@ -488,31 +503,32 @@ static bool has_work(const struct runner *r)
 static int answer_all(struct runner *r, struct err *err)
 {
     struct pollfd polls[RUN_MAX_WORKERS];
-    bool is_draining = false;
     for (;;) {
-        if (cancel_requested() && !is_draining) {
-            is_draining = true;
+        if (cancel_requested() && !r->is_draining) {
+            r->is_draining = true;
             for (int i = 0; i < r->n_lanes; i++) {
                 worker_drain(&r->lanes[i].worker);
             }
             log_info("stopping: %zu trials in flight; a second signal stops at once",
                      count_in_flight(r));
         }
-        if (!is_draining && feed_all(r, err) != 0) {
+        if (!r->is_draining && feed_all(r, err) != 0) {
             if (err->code != ERR_CANCELLED) {
                 return -1;
             }
             continue; /* one lane's model was loading: what the others have is waited for */
         }
-        if (count_in_flight(r) == 0 && (is_draining || !has_work(r))) {
-            return is_draining ? err_set(err, ERR_CANCELLED,
-                                         "stopped by a signal; the same command goes on from here")
-                               : 0;
+        if (count_in_flight(r) == 0 && !is_stopping(r) && (r->is_draining || !has_work(r))) {
+            return r->is_draining
+                       ? err_set(err, ERR_CANCELLED,
+                                 "stopped by a signal; the same command goes on from here")
+                       : 0;
         }
         for (int i = 0; i < r->n_lanes; i++) {
             const struct lane *l = &r->lanes[i];
-            polls[i] = (struct pollfd){.fd = l->n_in_flight > 0 ? l->worker.from_child : -1,
-                                       .events = POLLIN};
+            bool is_awaited = l->n_in_flight > 0 || l->is_stopping;
+            polls[i] =
+                (struct pollfd){.fd = is_awaited ? l->worker.from_child : -1, .events = POLLIN};
         }
         if (poll(polls, (nfds_t)r->n_lanes, 500) < 0) {
             memset(polls, 0, sizeof polls); /* a signal: see above */
