@@ -131,7 +131,7 @@ start 50
 ours_alone $in_flight
 stop
 peak_ours=$peak
-start 1000
+start 4000
 ours_alone "$n"
 stop
 printf '\npeak memory of aor run, all processes: %s MB with %s in flight, %s MB with %s (%s at once at the server)\n' \
