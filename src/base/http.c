@@ -88,12 +88,13 @@ void http_client_free(struct http_client *c)
     if (!c) {
         return;
     }
-    while (c->first) {
-        leave(c, c->first);
+    for (struct transfer *t = c->first, *next; t; t = next) {
+        next = t->next;
+        curl_multi_remove_handle(c->multi, t->curl);
+        transfer_free(t);
     }
-    while (c->idle) {
-        struct transfer *t = c->idle;
-        c->idle = t->next;
+    for (struct transfer *t = c->idle, *next; t; t = next) {
+        next = t->next;
         transfer_free(t);
     }
     curl_multi_cleanup(c->multi);
