@@ -246,6 +246,24 @@ size_t http_client_n_in_flight(const struct http_client *c)
     return c->n_in_flight;
 }
 
+void *http_client_break_off(struct http_client *c)
+{
+    struct transfer *t = c->first;
+    if (!t) {
+        return NULL;
+    }
+    leave(c, t);
+    return t->send.user;
+}
+
+/* The connection stood, and the request went out. */
+static bool was_connected(const struct transfer *t)
+{
+    curl_off_t us = 0;
+    curl_easy_getinfo(t->curl, CURLINFO_PRETRANSFER_TIME_T, &us);
+    return us > 0;
+}
+
 static enum http_fault fault_of(const struct transfer *t, CURLcode code)
 {
     switch (code) {
@@ -258,6 +276,7 @@ static enum http_fault fault_of(const struct transfer *t, CURLcode code)
     case CURLE_WRITE_ERROR:
         return t->is_too_long ? HTTP_TOO_LONG : HTTP_BROKEN;
     case CURLE_OPERATION_TIMEDOUT:
+        return was_connected(t) ? HTTP_BROKEN : HTTP_UNREACHED;
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:
     case CURLE_SEND_ERROR:
@@ -268,8 +287,8 @@ static enum http_fault fault_of(const struct transfer *t, CURLcode code)
     case CURLE_HTTP2_STREAM:
     case CURLE_SSL_CONNECT_ERROR:
         return HTTP_BROKEN;
-    default:
-        return HTTP_REFUSED;
+    default: /* once connected, what is said there: it can pass */
+        return was_connected(t) ? HTTP_BROKEN : HTTP_REFUSED;
     }
 }
 
@@ -336,7 +355,7 @@ const char *http_header(const struct http_done *d, const char *name)
 double http_asked_wait_s(const struct http_done *d)
 {
     const char *ms = http_header(d, "retry-after-ms");
-    double wait = ms ? retry_after_s(ms, time(NULL)) / 1000 : -1;
+    double wait = ms ? retry_after_ms(ms) : -1;
     const char *s = http_header(d, "retry-after");
     return wait >= 0 ? wait : s ? retry_after_s(s, time(NULL)) : -1;
 }
@@ -480,7 +499,8 @@ char *http_words(const char *body, size_t n, const char *secret)
 {
     char *raw = text_to_utf8(n > 0 ? body : "", n);
     json_t *json = NULL;
-    const char *words = json_parse(raw, strlen(raw), "", &json, NULL) == 0 ? words_of(json) : NULL;
+    json_parse(raw, strlen(raw), "", &json, NULL);
+    const char *words = words_of(json_is_array(json) ? json_array_get(json, 0) : json);
     char *message = http_without(words ? words : raw, secret);
     if (strlen(message) > MAX_WORDS) {
         message[MAX_WORDS] = '\0';

@@ -70,6 +70,9 @@ struct http_send {
 int http_client_send(struct http_client *c, const struct http_send *send, struct err *err);
 size_t http_client_n_in_flight(const struct http_client *c);
 
+/* Break one off that is in flight; returns its user, or NULL: there is none. */
+void *http_client_break_off(struct http_client *c);
+
 /* What failed before there was an answer. */
 enum http_fault {
     HTTP_NO_FAULT,

@@ -28,6 +28,13 @@ static double take_number(const char **at)
     return v;
 }
 
+double retry_after_ms(const char *value)
+{
+    value += strspn(value, " \t");
+    double s = take_number(&value) / 1000;
+    return value[strspn(value, " \t")] == '\0' && s <= DAY_S ? s : -1;
+}
+
 double retry_after_s(const char *value, time_t now)
 {
     value += strspn(value, " \t");

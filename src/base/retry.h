@@ -15,6 +15,9 @@
  */
 double retry_after_s(const char *value, time_t now);
 
+/* Seconds that the value of a retry-after-ms header asks for; negative as above. */
+double retry_after_ms(const char *value);
+
 /*
  * Seconds of a duration such as "6m0s", "1h2m3.5s", "250ms", "45.8379s" (x-ratelimit-reset-* of
  * OpenAI, retryDelay of Google's RetryInfo); negative: it is none.

@@ -1,5 +1,8 @@
 /* The POST and the speech engine on it, against tests/e2e/speech_server.py. */
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -270,13 +274,163 @@ static void test_voice(void **state)
     audio_release(&b);
 }
 
+/* A socket that listens, and its port. */
+static int listen_at(int *ret_port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, n), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+    *ret_port = ntohs(at.sin_port);
+    return fd;
+}
+
+/* Answers one request with these bytes. */
+static pid_t serve_once(int fd, const char *bytes)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        char request[4096];
+        int peer = accept(fd, NULL, NULL);
+        if (read(peer, request, sizeof request) > 0 &&
+            write(peer, bytes, strlen(bytes)) == (ssize_t)strlen(bytes)) {
+            shutdown(peer, SHUT_WR);
+        }
+        while (read(peer, request, sizeof request) > 0) {
+        }
+        _exit(0);
+    }
+    return pid;
+}
+
+struct seen {
+    int n;
+    enum http_fault fault;
+    int status;
+    double wait_s;
+};
+
+static void look(const struct http_done *d, void *user)
+{
+    struct seen *seen = user;
+    assert_ptr_equal(d->user, seen);
+    seen->n++;
+    seen->fault = d->fault;
+    seen->status = d->status;
+    seen->wait_s = d->fault == HTTP_NO_FAULT ? http_asked_wait_s(d) : -1;
+}
+
+static struct seen get(int port, long timeout_ms)
+{
+    static const char *const headers[] = {NULL};
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", port);
+    struct seen seen = {0};
+    struct http_send send = {
+        .url = url, .headers = headers, .max_reply = 1000, .timeout_ms = timeout_ms, .user = &seen};
+    struct http_client *c;
+    assert_int_equal(http_client_open(&c, NULL), 0);
+    assert_int_equal(http_client_send(c, &send, NULL), 0);
+    while (http_client_n_in_flight(c) > 0) {
+        http_client_poll(c, -1, 1000, look, &seen);
+    }
+    http_client_free(c);
+    assert_int_equal(seen.n, 1);
+    return seen;
+}
+
+/* What can pass is told from what cannot. */
+static void test_faults(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        enum http_fault fault;
+        double wait_s;
+    } cases[] = {
+        {"", HTTP_BROKEN, -1},
+        {"garbage\r\n", HTTP_BROKEN, -1},
+        {"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", HTTP_BROKEN, -1},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", HTTP_BROKEN, -1},
+        {"HTTP/1.1 429 No\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n", HTTP_NO_FAULT, 2},
+        {"HTTP/1.1 429 No\r\nretry-after-ms: 90000\r\nContent-Length: 0\r\n\r\n", HTTP_NO_FAULT,
+         90},
+        {"HTTP/1.1 429 No\r\nretry-after-ms: x\r\nRetry-After: 2\r\n\r\n", HTTP_NO_FAULT, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int port;
+        int fd = listen_at(&port);
+        pid_t pid = serve_once(fd, cases[i].bytes);
+        struct seen seen = get(port, 5000);
+        assert_int_equal(seen.fault, cases[i].fault);
+        assert_true(cases[i].wait_s < 0 ? seen.wait_s < 0 : seen.wait_s == cases[i].wait_s);
+        close(fd);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+    }
+}
+
+/* Nobody takes connections: that is no broken answer. */
+static void test_full_queue_is_not_reached(void **state)
+{
+    (void)state;
+    int port, peers[4];
+    int fd = listen_at(&port);
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    for (int i = 0; i < 4; i++) {
+        peers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(peers[i], (struct sockaddr *)&at, sizeof at);
+    }
+    assert_int_equal(get(port, 400).fault, HTTP_UNREACHED);
+    for (int i = 0; i < 4; i++) {
+        close(peers[i]);
+    }
+    close(fd);
+}
+
+static void test_break_off(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {NULL};
+    int users[3], port;
+    int fd = listen_at(&port);
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", port);
+    struct http_client *c;
+    assert_int_equal(http_client_open(&c, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        struct http_send send = {
+            .url = url, .headers = headers, .max_reply = 9, .timeout_ms = 9000, .user = &users[i]};
+        assert_int_equal(http_client_send(c, &send, NULL), 0);
+    }
+    http_client_poll(c, -1, 0, look, NULL);
+    unsigned seen = 0;
+    for (int *user; (user = http_client_break_off(c));) {
+        seen |= 1U << (user - users);
+    }
+    assert_int_equal(seen, 7);
+    assert_int_equal(http_client_n_in_flight(c), 0);
+    http_client_free(c);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request_arrives), cmocka_unit_test(test_tries),
-        cmocka_unit_test(test_no_answer),       cmocka_unit_test(test_speech),
-        cmocka_unit_test(test_speech_errors),   cmocka_unit_test(test_key_stays_secret),
+        cmocka_unit_test(test_request_arrives),
+        cmocka_unit_test(test_tries),
+        cmocka_unit_test(test_no_answer),
+        cmocka_unit_test(test_speech),
+        cmocka_unit_test(test_speech_errors),
+        cmocka_unit_test(test_key_stays_secret),
         cmocka_unit_test(test_voice),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_full_queue_is_not_reached),
+        cmocka_unit_test(test_break_off),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }
