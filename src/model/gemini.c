@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "model/wire.h"
 
 static void add_text(json_t *parts, const char *text)
@@ -16,6 +17,11 @@ json_t *gemini_request(const struct preset_api *api, const struct model_question
                        const char *marker)
 {
     json_t *parts = json_array();
+    if (!api->has_system && q->system && q->system[0]) {
+        char *before = xasprintf("%s\n\n", q->system);
+        add_text(parts, before);
+        free(before);
+    }
     if (q->audio_last) {
         add_text(parts, q->instruction);
     }
@@ -39,7 +45,7 @@ json_t *gemini_request(const struct preset_api *api, const struct model_question
     }
     json_t *o = json_pack("{s:[{s:s, s:o}], s:o}", "contents", "role", "user", "parts", parts,
                           "generationConfig", generation);
-    if (q->system && q->system[0]) {
+    if (api->has_system && q->system && q->system[0]) {
         json_object_set_new(o, "systemInstruction",
                             json_pack("{s:[{s:o}]}", "parts", "text", json_text(q->system)));
     }
@@ -63,8 +69,8 @@ static void add_usage(const json_t *answer, struct wire_reply *ret)
 {
     const json_t *usage = json_object_get(answer, "usageMetadata");
     ret->n_prompt_tokens = wire_int(usage, "promptTokenCount");
-    ret->n_answer_tokens =
-        wire_int(usage, "candidatesTokenCount") + wire_int(usage, "thoughtsTokenCount");
+    long n = wire_int(usage, "candidatesTokenCount") + wire_int(usage, "thoughtsTokenCount");
+    ret->n_answer_tokens = n <= INT32_MAX ? n : 0;
     size_t i;
     json_t *detail;
     json_array_foreach(json_object_get(usage, "promptTokensDetails"), i, detail)
@@ -107,6 +113,14 @@ static char *words_of(const json_t *candidate)
     return buf_detach(&text);
 }
 
+/* What the server gives as a reason, in one printable line. */
+static char *reason_of(const char *member, const char *value)
+{
+    char *text = xasprintf("%s: %.100s", member, value);
+    text_make_printable(text);
+    return text;
+}
+
 void gemini_answer(const json_t *answer, struct wire_reply *ret)
 {
     const json_t *candidate = json_array_get(json_object_get(answer, "candidates"), 0);
@@ -115,16 +129,16 @@ void gemini_answer(const json_t *answer, struct wire_reply *ret)
     add_usage(answer, ret);
     if (!json_is_object(candidate) && blocked) {
         wire_set(ret, WIRE_BLOCK, "");
-        ret->reason = xasprintf("blockReason: %s", blocked);
+        ret->reason = reason_of("blockReason", blocked);
     } else if (!json_is_object(candidate)) {
         wire_set(ret, WIRE_FAULT, "the answer holds no candidate");
     } else if (finish && is_block(finish)) {
         char *words = words_of(candidate);
         ret->outcome = WIRE_BLOCK;
         ret->text = words ? words : xstrdup("");
-        ret->reason = xasprintf("finishReason: %s", finish);
+        ret->reason = reason_of("finishReason", finish);
     } else if (!finish || (strcmp(finish, "STOP") != 0 && strcmp(finish, "MAX_TOKENS") != 0)) {
-        char *text = xasprintf("finishReason: %s", finish ? finish : "none");
+        char *text = reason_of("finishReason", finish ? finish : "none");
         wire_set(ret, WIRE_FAULT, text);
         free(text);
     } else if (!(ret->text = words_of(candidate))) {

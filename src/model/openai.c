@@ -216,13 +216,12 @@ static void take_event(struct stream *s, const char *data, size_t n)
         return;
     }
     json_t *o = json_loadb(data, n, JSON_ALLOW_NUL, NULL);
-    const json_t *error = json_object_get(o, "error");
+    int status = wire_hidden_status(o);
     if (!json_is_object(o)) {
         wire_set(s->reply, WIRE_FAULT, "an event of the stream is no JSON object");
         s->is_failed = s->is_done = true;
-    } else if (error && !json_is_null(error)) {
-        long code = wire_int(error, "code");
-        wire_error(code >= 400 && code < 600 ? (int)code : 500, o, data, n, s->secret, s->reply);
+    } else if (status != 0) {
+        wire_error(status, o, data, n, s->secret, s->reply);
         s->is_failed = s->is_done = true;
     } else {
         add_choice(o, "delta", &s->choice);
@@ -261,6 +260,9 @@ void openai_stream(const char *body, size_t n, const char *secret, struct wire_r
         take_event(&s, event.data, event.len);
     }
     if (s.is_failed) {
+        if (ret->outcome == WIRE_BLOCK && s.choice.text.len > 0) {
+            wire_set(ret, WIRE_BLOCK, s.choice.text.data);
+        }
         buf_release(&s.choice.text);
         buf_release(&s.choice.refusal);
     } else if (!s.is_done && !s.choice.is_finished) {

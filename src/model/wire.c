@@ -9,6 +9,8 @@
 #include "base/retry.h"
 #include "base/text.h"
 
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
+
 void wire_reply_release(struct wire_reply *r)
 {
     free(r->text);
@@ -117,14 +119,19 @@ static bool is_daily(const json_t *error)
 
 static enum wire_outcome outcome_of(int status, const json_t *error)
 {
-    static const char *const blocks[] = {"content_filter", "content_policy_violation",
-                                         "data_inspection_failed", "DataInspectionFailed", NULL};
+    static const char *const blocks[] = {"content_filter",
+                                         "content_policy_violation",
+                                         "data_inspection_failed",
+                                         "DataInspectionFailed",
+                                         "invalid_prompt", /* OpenAI: flagged, policy */
+                                         NULL};
     static const char *const stops[] = {"insufficient_quota",
                                         "billing_hard_limit_reached",
                                         "billing_not_active",
                                         "Arrearage",
                                         "invalid_api_key",
                                         "model_not_found",
+                                        "FAILED_PRECONDITION", /* Gemini: billing, country */
                                         NULL};
     const char *reason = json_string_value(detail_of(error, "ErrorInfo", "reason"));
     if (is_named(error, blocks)) {
@@ -171,9 +178,7 @@ void wire_error(int status, const json_t *answer, const char *body, size_t n, co
     free(words);
 }
 
-/* The status that an error names which came with HTTP 200; 0: it is no error; 500: it names none.
- */
-static int hidden_status(const json_t *answer)
+int wire_hidden_status(const json_t *answer)
 {
     const json_t *o = json_is_array(answer) ? json_array_get(answer, 0) : answer;
     const json_t *e = json_object_get(o, "error");
@@ -188,12 +193,12 @@ void wire_parse(const struct preset_api *api, int status, const char *body, size
 {
     *ret = (struct wire_reply){.wait_s = -1};
     char *text = text_to_utf8(n > 0 ? body : "", n);
-    const char *start = text + strspn(text, " \t\r\n");
+    const char *start = text + (strncmp(text, BYTE_ORDER_MARK, 3) == 0 ? 3 : 0);
     json_t *answer = json_loads(start, JSON_ALLOW_NUL, NULL);
     bool is_stream = status == 200 && api->is_streamed && !answer;
-    int hidden = status == 200 ? hidden_status(answer) : 0;
+    int hidden = status == 200 ? wire_hidden_status(answer) : 0;
     if (is_stream) {
-        openai_stream(text, strlen(text), secret, ret);
+        openai_stream(start, strlen(start), secret, ret);
     } else if (status != 200 || hidden != 0) {
         wire_error(hidden ? hidden : status, answer, body, n, secret, ret);
     } else if (!json_is_object(answer)) {

@@ -59,6 +59,10 @@ void gemini_answer(const json_t *answer, struct wire_reply *ret);
 void wire_error(int status, const json_t *answer, const char *body, size_t n, const char *secret,
                 struct wire_reply *ret);
 
+/* The status that an error names which came with HTTP 200; 0: it is no error; 500: it names none.
+ */
+int wire_hidden_status(const json_t *answer);
+
 /* Fill *ret with an outcome that is no answer. text: static or made for it. */
 void wire_set(struct wire_reply *ret, enum wire_outcome outcome, const char *text);
 
