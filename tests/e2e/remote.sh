@@ -33,6 +33,12 @@ less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }'; }
 n_asked() { curl -sf "${URL%/v1}/truth" | jq .n_requests; }
 n_stored() { sql "$1" "select count(*) from response" 2>/dev/null || echo 0; }
 say() { sed -n '/^#/p' "$T/.out"; }
+# Wait, 20 s at most, until a number is at least so much.
+reaches() { # reaches N COMMAND...
+    n=$1 i=0
+    shift
+    until [ "$("$@")" -ge "$n" ] || [ $i -ge 400 ]; do sleep 0.05; i=$((i + 1)); done
+}
 # Exit code CODE of a command; what it says is in .all.
 exits() {
     code=$1
@@ -173,7 +179,7 @@ start drain --latency-ms 700
 drained() {
     "$AOR" run "$BENCH" -m chaos --url "$URL" -c matched,speech -o drain.db 2>.all &
     runner=$!
-    until [ "$(n_asked)" -ge 40 ]; do sleep 0.05; done
+    reaches 40 n_asked
     kill -TERM $runner
     wait $runner
     status=$?
@@ -203,7 +209,7 @@ URL=$URL,$second
 dies() {
     run -c matched,speech,noise,mismatched,text -a direct,cot --timeout 5 -o dies.db 2>.all &
     runner=$!
-    until [ "$(n_stored dies.db)" -ge 60 ]; do sleep 0.05; done
+    reaches 60 n_stored dies.db
     kill -9 "$second_pid"
     wait $runner
     status=$?
@@ -285,7 +291,8 @@ http {
 END
 PATH=$PATH:/usr/sbin nginx -p "$T" -c nginx.conf -e nginx.err &
 pids="$pids $!"
-until curl -sk -o /dev/null "https://127.0.0.1:$h2_port/"; do sleep 0.1; done
+status_of() { curl -sko /dev/null -w '%{http_code}' "https://127.0.0.1:$h2_port/"; }
+reaches 100 status_of
 : >protocol.log
 URL=https://127.0.0.1:$h2_port/v1
 http2() { SSL_CERT_FILE=$T/cert.pem run -c matched,text -o h2.db && cat protocol.log && [ "$(grep -c '^HTTP/2.0 200' protocol.log)" -ge 76 ]; }
