@@ -12,7 +12,7 @@ import sqlite3
 import sys
 
 MAX_TRIES = 6
-ON_THE_WIRE_S = 1  # from the server's last byte to a synced row
+ON_THE_WIRE_S = 2  # from the server's last byte to a synced row
 db_path, truth_path, *killed = sys.argv[1:]
 truth = json.load(open(truth_path, encoding="utf-8"))
 trials = truth["trials"]

@@ -309,7 +309,7 @@ class Exchange:
         await self.good(done=False)
 
     async def slow(self):
-        await asyncio.sleep(self.rng.uniform(0.2, 2))
+        await asyncio.sleep(self.rng.uniform(0.2, 1))
         await self.good()
 
     async def late(self):
@@ -548,8 +548,8 @@ FAULTS = {
     "error_500": (25, EVERY), "error_503": (25, EVERY), "error_502": (20, EVERY), "error_200": (20, EVERY),
     "half": (20, EVERY), "broken_chunk": (20, EVERY), "no_finish": (20, ("stream",)), "bad_json": (25, EVERY),
     "bad_shape": (25, EVERY), "null_content": (10, ("plain",)), "parts": (10, ("plain",)),
-    "reset_first": (20, EVERY), "close_first": (10, EVERY), "reset_middle": (20, EVERY), "endless": (3, ("stream",)),
-    "error_event": (20, ("stream",)), "slow": (10, EVERY), "late": (4, EVERY), "huge": (4, EVERY),
+    "reset_first": (20, EVERY), "close_first": (10, EVERY), "reset_middle": (20, EVERY), "endless": (2, ("stream",)),
+    "error_event": (20, ("stream",)), "slow": (10, EVERY), "late": (1, EVERY), "huge": (4, EVERY),
     "error_4xx": (10, EVERY), "error_200_400": (5, OPENAI), "length": (20, EVERY), "empty": (20, EVERY),
     "no_done": (20, ("stream",)), "content_filter": (10, OPENAI), "refusal": (10, OPENAI), "azure": (5, OPENAI),
     "dashscope": (5, OPENAI), "prompt_block": (15, ("gemini",)), "finish_block": (15, ("gemini",)),

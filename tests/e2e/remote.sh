@@ -77,21 +77,21 @@ chaos() {
     what=$1
     shift
     began=$(now)
-    ok "$what: a run to its end, where some trials ended in an error" exits 3 run --timeout 2 -o "$what.db" "$@"
+    ok "$what: a run to its end, where some trials ended in an error" exits 3 run --timeout 4 -o "$what.db" "$@"
     echo "# $what: $(since "$began") s"
     stop "$pid"
     ok "$what: the run file is what the server did" python3 "$CHECK" "$what.db" "$what.json"
     say
 }
-start plain --faults all --slower 3
+start plain --faults all --slower 5.5
 # shellcheck disable=SC2086
 chaos plain $EVERYWHERE $ALL
-start stream --faults all --slower 3 --temperature 0.7
+start stream --faults all --slower 5.5 --temperature 0.7
 preset streamed "$URL" 'stream: true'
 served=./streamed.yaml
 chaos stream -c matched,speech,text-scene -a direct,cot --repeats 3 --temperature 0.7
 served=chaos
-start gemini --faults all --slower 3
+start gemini --faults all --slower 5.5
 chaos gemini --api gemini -c matched,noise,text -a direct,cot,transcribe
 
 # Other ways to send a sound.
@@ -107,14 +107,14 @@ stop "$pid"
 ok "are good requests" jq -e '.bad == [] and .n_requests == 152 and ([.trials[] | select(.has_audio)] | length) == 76' forms.json
 
 # kill -9 of everything, ten times.
-start killed --faults all --slower 3
+start killed --faults all --slower 5.5
 IN_FLIGHT=32
 # shellcheck disable=SC2086
 killed() {
     n=0
     : >kills
     while [ $n -lt 10 ]; do
-        setsid "$AOR" run "$BENCH" -m chaos --url "$URL" --parallel $IN_FLIGHT --timeout 2 $EVERYWHERE $ALL \
+        setsid "$AOR" run "$BENCH" -m chaos --url "$URL" --parallel $IN_FLIGHT --timeout 4 $EVERYWHERE $ALL \
             -o killed.db 2>>killed.err &
         group=$!
         sleep "$(awk -v r="$(od -An -N2 -tu2 /dev/urandom)" 'BEGIN { printf "%.2f", 0.2 + 0.8 * r / 65536 }')"
@@ -124,7 +124,7 @@ killed() {
         n=$((n + 1))
     done
     echo "$(n_stored killed.db) stored at the last kill"
-    run --parallel $IN_FLIGHT --timeout 2 $EVERYWHERE $ALL -o killed.db 2>>killed.err
+    run --parallel $IN_FLIGHT --timeout 4 $EVERYWHERE $ALL -o killed.db 2>>killed.err
     [ $? -eq 3 ]
 }
 ok "kill -9, ten times, and the same command again" killed
@@ -254,7 +254,7 @@ gemini_key() { exits 3 run --api gemini -c matched -o gkey.db && cat .all >>mess
 ok "a key of the other protocol" gemini_key
 key=$AOR_API_KEY
 AOR_API_KEY="two words"
-fails "a key that is none" 1 'AOR_API_KEY' run -c matched -o bad.db
+fails "a key that is none" 2 'AOR_API_KEY' run -c matched -o bad.db
 AOR_API_KEY=$key
 stays() { ! grep -l "$key" ./*.db* messages dry ./*.err; }
 ok "the key is in no file and no message" stays
