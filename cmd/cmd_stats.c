@@ -360,7 +360,8 @@ static int print_text(struct store *store, const char *path, const struct stats 
 {
     char *model = NULL;
     char *bench = NULL;
-    if (store_get_info(store, "model.text.file", &model, err) != 0 ||
+    if (store_get_info(store, "model.name", &model, err) != 0 || /* a served one has this */
+        (!model && store_get_info(store, "model.text.file", &model, err) != 0) ||
         store_get_info(store, "benchmark.name", &bench, err) != 0) {
         free(model);
         return -1;
