@@ -210,7 +210,7 @@ static int run(int argc, char **argv)
             "  aor run bench -m qwen2-audio.gguf --mmproj qwen2-audio-mmproj.gguf -o qwen2.db\n"
             "  aor run bench -m llama.gguf -c text,text-scene --only test --limit 200\n"
             "  aor run bench -m Qwen/Qwen2-Audio-7B-Instruct --url http://127.0.0.1:8000/v1\n"
-            "  aor run bench -m gpt-audio --max-requests 1000 --rpm 300\n",
+            "  aor run bench -m gpt-audio-1.5 --max-requests 1000 --rpm 300\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);
