@@ -47,11 +47,11 @@ struct run_summary {
 /*
  * Answer every trial of the plan that has no response yet. A model, prompt, benchmark or way of
  * asking other than the run file's is an error. A trial whose model process dies twice (once with
- * others in flight, once alone) gets an error row, and the rest goes on; but when RUN_MAX_DEATHS in
- * a row die so and the file has no answer yet, the call fails. At a signal no more trials are
- * begun, those in flight are stored, and the call ends with ERR_CANCELLED; *ret is filled then too.
- * A served model that stops (remote.h) ends the call with an error; what it had not answered stays
- * pending.
+ * others in flight, once alone) gets an error row, and so does one that the model fails to answer;
+ * the rest goes on. But when RUN_MAX_DEATHS in a row die so, or a served model fails them, and the
+ * file has no answer yet, the call fails. At a signal no more trials are begun, those in flight are
+ * stored, and the call ends with ERR_CANCELLED; *ret is filled then too. A served model that stops
+ * (remote.h) ends the call with an error; what it had not answered stays pending.
  */
 int run_model(const struct run_params *p, struct run_summary *ret, struct err *err);
 

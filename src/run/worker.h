@@ -57,15 +57,15 @@ struct worker_reply {
     char *strings;              /* the caller's */
 };
 
-/* What a model is, as it said when it was loaded. */
+/* What a model is, as it said when it was opened. */
 struct worker_model {
     char description[128];
     struct model_facts facts;
 };
 
 /*
- * Start the child and wait until it has loaded the model. A model that does not load, and one whose
- * chat template does not take the plan's prompts, is an error with the library's reason.
+ * Start the child and wait until it has opened the model. One that does not load, or is served
+ * nowhere, and one that the plan's prompts cannot be asked of, is an error with the reason.
  */
 int worker_start(struct worker *w, const struct worker_params *params, struct worker_model *ret,
                  struct err *err);
