@@ -11,7 +11,7 @@
 
 /* Trials: of the plan, of each kind of item, and what a run file holds of them. */
 struct tally {
-    long n_trials, n_answers, n_errors;
+    long n_trials, n_answers, n_blocks, n_errors;
     long n_of_kind[ITEM_N_KINDS];
 };
 
@@ -62,6 +62,7 @@ static int add_stored(const struct store_trial *t, void *user, struct err *err)
         struct tally *tallies[] = {&p->all, cell_at(p, found.condition, found.prompt)};
         for (int i = 0; i < 2; i++) {
             tallies[i]->n_answers += t->state == STORE_ANSWERED;
+            tallies[i]->n_blocks += t->state == STORE_BLOCKED;
             tallies[i]->n_errors += t->state == STORE_FAILED;
         }
     }
@@ -82,6 +83,11 @@ static int read_store(struct planning *p, const char *db, struct err *err)
     return ok;
 }
 
+static long n_left(const struct tally *t)
+{
+    return t->n_trials - t->n_answers - t->n_blocks - t->n_errors;
+}
+
 static void print_tally(const char *condition, const char *prompt, const struct tally *t,
                         bool has_store)
 {
@@ -90,8 +96,7 @@ static void print_tally(const char *condition, const char *prompt, const struct 
         printf(" %9ld", t->n_of_kind[k]);
     }
     if (has_store) {
-        printf(" %9ld %7ld %9ld", t->n_answers, t->n_errors,
-               t->n_trials - t->n_answers - t->n_errors);
+        printf(" %9ld %7ld %7ld %9ld", t->n_answers, t->n_blocks, t->n_errors, n_left(t));
     }
     putchar('\n');
 }
@@ -100,7 +105,7 @@ static void print_text(const struct planning *p, bool has_store)
 {
     printf("%-12s %-16s %9s %9s %9s %9s", "condition", "strategy", "trials", "scenario", "contrast",
            "plain");
-    printf(has_store ? " %9s %7s %9s\n" : "\n", "answered", "errors", "to do");
+    printf(has_store ? " %9s %7s %7s %9s\n" : "\n", "answered", "blocked", "errors", "to do");
     for (int c = 0; condition_names[c]; c++) {
         for (size_t q = 0; q < p->plan.n_prompts; q++) {
             const struct tally *t = cell_at(p, (enum condition)c, q);
@@ -113,9 +118,8 @@ static void print_text(const struct planning *p, bool has_store)
     printf("\n%ld pieces of audio, %.1f min, each encoded once for its strategies and repeats\n",
            p->n_sounds, p->sound_s / 60);
     if (p->rate > 0) {
-        long n_left = p->all.n_trials - p->all.n_answers - p->all.n_errors;
         printf("to do: %.1f min at the %.1f trials/s of earlier calls\n",
-               (double)n_left / p->rate / 60, p->rate);
+               (double)n_left(&p->all) / p->rate / 60, p->rate);
     }
 }
 
@@ -127,6 +131,7 @@ static json_t *tally_json(const struct tally *t, bool has_store)
                           item_kind_names[ITEM_PLAIN], (json_int_t)t->n_of_kind[ITEM_PLAIN]);
     if (has_store) {
         json_object_set_new(o, "answered", json_integer(t->n_answers));
+        json_object_set_new(o, "blocked", json_integer(t->n_blocks));
         json_object_set_new(o, "errors", json_integer(t->n_errors));
     }
     return o;

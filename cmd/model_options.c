@@ -80,6 +80,9 @@ static const char *misplaced(const struct model_options *o, bool is_served)
 static int choose_local(const struct model_options *o, struct model_choice *c, struct err *err)
 {
     const struct preset *p = &c->preset;
+    if (p->name && o->mmproj) {
+        return err_set(err, ERR_USAGE, "--mmproj is for a GGUF file: %s has its own", p->name);
+    }
     if (p->name) {
         c->text_path = cmd_model_file(p, p->gguf.text);
         c->mmproj_path = p->gguf.mmproj ? cmd_model_file(p, p->gguf.mmproj) : NULL;

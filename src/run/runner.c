@@ -151,6 +151,18 @@ static int choose_lanes(const struct runner *r)
     return n > RUN_MAX_WORKERS ? RUN_MAX_WORKERS : (int64_t)n > n_pending ? (int)n_pending : n;
 }
 
+static int put_local_facts(struct runner *r, struct err *err)
+{
+    char *n_params = xasprintf("%llu", (unsigned long long)r->model.facts.n_params);
+    int ok = store_put_info(r->store, "model.n_params", n_params, err) == 0 &&
+                     store_put_info(r->store, "model.prefixes",
+                                    r->model.facts.is_plain ? "evaluated anew" : "shared", err) == 0
+                 ? 0
+                 : -1;
+    free(n_params);
+    return ok;
+}
+
 static int put_facts(struct runner *r, struct err *err)
 {
     struct utsname host;
@@ -162,16 +174,11 @@ static int put_facts(struct runner *r, struct err *err)
             : xasprintf("%s %s, %d processes of %d threads, %d trials at once; %s", host.sysname,
                         host.machine, r->n_lanes, r->model.facts.n_threads,
                         r->model.facts.n_parallel, local_cpu_features());
-    char *n_params = xasprintf("%llu", (unsigned long long)r->model.facts.n_params);
-    int ok =
-        store_put_info(r->store, "model.description", r->model.description, err) == 0 &&
-                store_put_info(r->store, "model.n_params", n_params, err) == 0 &&
-                store_put_info(r->store, "model.prefixes",
-                               r->model.facts.is_plain ? "evaluated anew" : "shared", err) == 0 &&
-                store_begin_call(r->store, machine, &r->call_id, err) == 0
-            ? 0
-            : -1;
-    free(n_params);
+    int ok = store_put_info(r->store, "model.description", r->model.description, err) == 0 &&
+                     (r->params->remote || put_local_facts(r, err) == 0) &&
+                     store_begin_call(r->store, machine, &r->call_id, err) == 0
+                 ? 0
+                 : -1;
     free(machine);
     return ok;
 }
