@@ -219,7 +219,9 @@ static void take_unreached(struct remote *r, struct ask *a, const char *text)
 {
     struct endpoint *e = a->endpoint;
     double now = clock_s();
-    e->resting_s = now + retry_backoff_s(&r->rng, ++e->n_unreached);
+    if (a->sent_s >= e->resting_s) { /* once for those sent together */
+        e->resting_s = now + retry_backoff_s(&r->rng, ++e->n_unreached);
+    }
     if (now - r->reached_s > RESTING_S) {
         stop(r, text);
     }
@@ -233,8 +235,9 @@ static double price(const struct remote *r, const struct wire_reply *w)
     const struct preset_price *p = &r->params.api->price;
     bool is_known = (p->input > 0 || p->output > 0) && w->n_prompt_tokens > 0;
     double n_text = (double)(w->n_prompt_tokens - w->n_audio_tokens);
+    double audio = p->audio > 0 ? p->audio : p->input; /* no sound is free where words are not */
     return !is_known ? -1
-                     : (fmax(0, n_text) * p->input + (double)w->n_audio_tokens * p->audio +
+                     : (fmax(0, n_text) * p->input + (double)w->n_audio_tokens * audio +
                         (double)w->n_answer_tokens * p->output) /
                            1e6;
 }
@@ -628,7 +631,12 @@ static void free_remote(struct model *m)
     if (!r) {
         return;
     }
-    http_client_free(r->client); /* asks in flight go with the process */
+    struct ask *a;
+    while ((a = list_take(&r->ready)) || (a = list_take(&r->waiting)) ||
+           (a = r->client ? http_client_break_off(r->client) : NULL)) {
+        ask_free(a);
+    }
+    http_client_free(r->client);
     for (size_t i = 0; r->endpoints && i < r->params.n_urls; i++) {
         free(r->endpoints[i].request_url);
         free(r->endpoints[i].software);
@@ -712,6 +720,14 @@ static const struct {
     {"llamacpp", "/props", "build_info"},
 };
 
+/* A copy that may be shown. */
+static char *version_of(const char *text)
+{
+    char *version = xasprintf("%.100s", text);
+    text_make_printable(version);
+    return version;
+}
+
 static int ask_version(struct remote *r, struct endpoint *e, const char *owner, struct err *err)
 {
     size_t n_root = strlen(e->url);
@@ -727,7 +743,7 @@ static int ask_version(struct remote *r, struct endpoint *e, const char *owner, 
             }
             const char *version = wire_str(g.answer, servers[i].member);
             e->software = xstrdup(owner);
-            e->version = version ? xasprintf("%.100s", version) : NULL;
+            e->version = version ? version_of(version) : NULL;
             glance_release(&g);
         }
     }
@@ -787,7 +803,7 @@ static int identify(struct remote *r, struct endpoint *e, bool *ret_reached, str
     } else if (g.status == 200 && is_gemini) {
         const char *version = wire_str(g.answer, "version");
         e->software = xstrdup("gemini");
-        e->version = version ? xasprintf("%.100s", version) : NULL;
+        e->version = version ? version_of(version) : NULL;
     } else if (g.status == 200) {
         ok = read_models(r, e, g.answer, err);
     }
@@ -893,10 +909,12 @@ char *remote_preview(const struct remote_params *params, const struct audio *aud
     if (at) {
         buf_addf(&out, "%.*s%.*s... (%zu characters)%s\n", (int)(at - body), body, N_SHOWN,
                  sound->base64, sound->n, at + strlen(marker));
-        sound->n_users = 1;
-        sound_release(sound);
     } else {
         buf_addf(&out, "%s\n", body);
+    }
+    if (sound) {
+        sound->n_users = 1;
+        sound_release(sound);
     }
     free(authorization);
     free(url);
