@@ -26,6 +26,30 @@ for source in tests/fuzz/fuzz_*.c; do
         printf 'efilename,category,esc10\na.wav,"dog",True\n' >"$corpus/esc50"
         printf 'ffname,labels\n1,"A,B"\n\0{"1":{"license":"l","uploader":"u","title":"t"}}' >"$corpus/fsd50k"
         ;;
+    fuzz_wire)
+        openai='"choices":[{"index":0,"message":{"content":"Yes.","refusal":null},"finish_reason":"stop"}]'
+        usage='"usage":{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":{"audio_tokens":5}}'
+        printf '\0\0\0{"model":"m",%s,%s}' "$openai" "$usage" >"$corpus/openai"
+        printf '\0\0\0{"object":"error","message":"sk-KEY","code":400}' >"$corpus/hidden"
+        printf '\0\0\4{"error":{"message":"no","code":"content_filter"}}' >"$corpus/filter"
+        printf '\0\1\0: hi\r\ndata: {"choices":[{"delta":{"content":"Ye"}}]}\r\n\r\ndata: [DONE]\n\n' \
+            >"$corpus/stream"
+        printf '\0\1\0data: {"choices":[{"delta":{"refusal":"I"},"finish_reason":"stop"}]}\n\ndata: {%s}\n\n' \
+            "$usage" >"$corpus/refusal"
+        printf '\0\1\0data: {"error":{"message":"x","code":503}}\n\n' >"$corpus/event"
+        printf '\1\0\0{"candidates":[{"content":{"parts":[{"text":"a","thought":true},{"text":"b"}]},%s}],%s}' \
+            '"finishReason":"MAX_TOKENS"' '"usageMetadata":{"promptTokensDetails":[{"modality":"AUDIO"}]}' \
+            >"$corpus/gemini"
+        printf '\1\0\0{"promptFeedback":{"blockReason":"SAFETY"}}' >"$corpus/blocked"
+        printf '\1\0\7[{"error":{"code":429,"status":"S","message":"m","details":[%s,%s]}}]' \
+            '{"@type":"google.rpc.QuotaFailure","violations":[{"quotaId":"PerDay"}]}' \
+            '{"@type":"google.rpc.RetryInfo","retryDelay":"4.5s"}' >"$corpus/quota"
+        ;;
+    fuzz_retry)
+        echo 'Sun, 06 Nov 1994 08:49:57 GMT' >"$corpus/date"
+        echo 'Sunday, 06-Nov-94 08:49:57 GMT' >"$corpus/rfc850"
+        printf '1h2m3.5s' >"$corpus/duration"
+        ;;
     esac
     echo "fuzz: $name for $seconds s"
     "$target" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \

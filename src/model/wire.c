@@ -188,6 +188,14 @@ int wire_hidden_status(const json_t *answer)
     return !is_error ? 0 : code >= 400 && code < 600 ? (int)code : 500;
 }
 
+/* Whoever wrote it: the texts that are no answer of the model's go to logs and databases. */
+static void hide(char **text, const char *secret)
+{
+    char *clean = *text ? http_without(*text, secret) : NULL;
+    free(*text);
+    *text = clean;
+}
+
 void wire_parse(const struct preset_api *api, int status, const char *body, size_t n,
                 const char *secret, struct wire_reply *ret)
 {
@@ -208,6 +216,10 @@ void wire_parse(const struct preset_api *api, int status, const char *body, size
     } else {
         openai_answer(answer, ret);
     }
+    if (ret->outcome != WIRE_ANSWER && ret->outcome != WIRE_BLOCK) {
+        hide(&ret->text, secret);
+    }
+    hide(&ret->reason, secret);
     json_decref(answer);
     free(text);
 }

@@ -40,7 +40,9 @@ char *wire_url(const struct preset_api *api, const char *url);
  */
 char *wire_body(const struct preset_api *api, const struct model_question *q, const char *marker);
 
-/* What n bytes of an answer with this HTTP status say; secret (may be NULL) is kept out of texts.
+/*
+ * What n bytes of an answer with this HTTP status say; secret (may be NULL) is kept out of all but
+ * the model's own words.
  */
 void wire_parse(const struct preset_api *api, int status, const char *body, size_t n,
                 const char *secret, struct wire_reply *ret);

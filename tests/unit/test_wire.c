@@ -514,6 +514,11 @@ static void test_key_is_masked(void **state)
             buf_release(&body);
         }
     }
+    struct preset_api gemini = make_api(PRESET_GEMINI);
+    assert_reply(&gemini, 200, "{\"candidates\":[{\"finishReason\":\"X" KEY "\"}]}", WIRE_FAULT,
+                 "finishReason: X...", NULL);
+    assert_reply(&gemini, 200, "{\"promptFeedback\":{\"blockReason\":\"" KEY "\"}}", WIRE_BLOCK, "",
+                 "blockReason: ...");
 }
 
 /* -- Gemini */
