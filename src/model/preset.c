@@ -274,8 +274,11 @@ static int read_price(struct yaml_node api, struct preset_price *p, struct err *
     if (!at.node) {
         return 0;
     }
-    return yaml_check_keys(at, keys, err) == 0 && read_dollars(at, "input", &p->input, err) == 0 &&
-                   read_dollars(at, "audio", &p->audio, err) == 0 &&
+    if (yaml_check_keys(at, keys, err) != 0 || read_dollars(at, "input", &p->input, err) != 0) {
+        return -1;
+    }
+    p->audio = p->input; /* unless it says otherwise */
+    return read_dollars(at, "audio", &p->audio, err) == 0 &&
                    read_dollars(at, "output", &p->output, err) == 0 &&
                    read_date(at, "as_of", NULL, &p->as_of, err) == 0
                ? 0

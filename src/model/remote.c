@@ -235,9 +235,8 @@ static double price(const struct remote *r, const struct wire_reply *w)
     const struct preset_price *p = &r->params.api->price;
     bool is_known = (p->input > 0 || p->output > 0) && w->n_prompt_tokens > 0;
     double n_text = (double)(w->n_prompt_tokens - w->n_audio_tokens);
-    double audio = p->audio > 0 ? p->audio : p->input; /* no sound is free where words are not */
     return !is_known ? -1
-                     : (fmax(0, n_text) * p->input + (double)w->n_audio_tokens * audio +
+                     : (fmax(0, n_text) * p->input + (double)w->n_audio_tokens * p->audio +
                         (double)w->n_answer_tokens * p->output) /
                            1e6;
 }

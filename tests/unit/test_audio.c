@@ -260,6 +260,72 @@ static void test_flac_round_trip(void **state)
     free(dir);
 }
 
+/* What is sent to a served model is what is in the benchmark. */
+static void test_encode_wav(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {1, 16000, 16001};
+    for (int i = 0; i < 3; i++) {
+        struct audio a = make_sine(440, 1.3, lengths[i], 16000); /* clips */
+        struct audio back = {0};
+        struct buf file = {0};
+        struct err err;
+        char wanted[SHA256_HEX_SIZE], is[SHA256_HEX_SIZE];
+        assert_int_equal(audio_encode(&a, AUDIO_WAV, &file, &err), 0);
+        assert_int_equal(file.len, 44 + 2 * lengths[i]);
+        assert_int_equal(load(&file, 0, &back, &err), 0);
+        assert_int_equal(back.rate, 16000);
+        assert_int_equal(back.n_frames, lengths[i]);
+        audio_sha256(&a, wanted);
+        audio_sha256(&back, is);
+        assert_string_equal(is, wanted);
+        audio_release(&back);
+        audio_release(&a);
+        buf_release(&file);
+    }
+}
+
+/* The correlation of a with b, which starts lag frames later. */
+static double correlate(const struct audio *a, const struct audio *b, size_t lag)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < a->n_frames && i + lag < b->n_frames; i++) {
+        ab += (double)a->pcm[i] * b->pcm[i + lag];
+        aa += (double)a->pcm[i] * a->pcm[i];
+        bb += (double)b->pcm[i + lag] * b->pcm[i + lag];
+    }
+    return ab / sqrt(aa * bb);
+}
+
+/* MP3 adds at most three of its frames, 1152 samples (576 below 32 kHz), and shifts by them. */
+static void test_encode_mp3(void **state)
+{
+    (void)state;
+    struct audio a = audio_silence(32000, 16000);
+    for (size_t i = 0; i < a.n_frames; i++) { /* a sweep, so that only one lag fits */
+        double t = (double)i / 16000;
+        a.pcm[i] = (float)(0.5 * sin(2 * PI * (200 * t + 300 * t * t)));
+    }
+    struct audio back = {0};
+    struct buf file = {0};
+    struct err err;
+    assert_int_equal(audio_encode(&a, AUDIO_MP3, &file, &err), 0);
+    assert_true(file.len < a.n_frames); /* under half of the WAV */
+    assert_int_equal(audio_load_memory(file.data, file.len, "x.mp3", 0, 10, &back, &err), 0);
+    assert_int_equal(back.rate, 16000);
+    assert_true(back.n_frames >= a.n_frames && back.n_frames <= a.n_frames + 3 * 1152);
+    double best = 0;
+    for (size_t lag = 0; lag <= 3 * 1152; lag++) {
+        best = fmax(best, correlate(&a, &back, lag));
+    }
+    if (best < 0.99) {
+        fail_msg("correlates with %g", best);
+    }
+    audio_release(&back);
+    audio_release(&a);
+    buf_release(&file);
+}
+
 static void test_failed_write_leaves_nothing(void **state)
 {
     (void)state;
@@ -411,6 +477,8 @@ int main(void)
         cmocka_unit_test(test_quantize),
         cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_flac_round_trip),
+        cmocka_unit_test(test_encode_wav),
+        cmocka_unit_test(test_encode_mp3),
         cmocka_unit_test(test_failed_write_leaves_nothing),
         cmocka_unit_test(test_resample_lengths),
         cmocka_unit_test(test_resample_keeps_a_sine),

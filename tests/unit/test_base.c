@@ -48,6 +48,37 @@ static void test_sha256(void **state)
     assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+/* RFC 4648, section 10, and all values of a byte. */
+static void test_base64(void **state)
+{
+    (void)state;
+    static const char *const vectors[][2] = {
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+    };
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+        char *text = base64_encode(vectors[i][0], strlen(vectors[i][0]));
+        assert_string_equal(text, vectors[i][1]);
+        free(text);
+    }
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (unsigned v = 0; v < 1U << 12; v++) {
+        uint8_t bytes[3] = {(uint8_t)(v >> 4), (uint8_t)(v << 4), 0xff};
+        char *text = base64_encode(bytes, 3);
+        assert_int_equal(strlen(text), 4);
+        assert_int_equal(text[0], digits[v >> 6]);
+        assert_int_equal(text[1], digits[v & 63]);
+        assert_int_equal(text[2], digits[3]);
+        assert_int_equal(text[3], digits[63]);
+        free(text);
+    }
+}
+
 static void test_rng(void **state)
 {
     (void)state;
@@ -382,13 +413,13 @@ static void test_pool(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha256),      cmocka_unit_test(test_rng),
-        cmocka_unit_test(test_text),        cmocka_unit_test(test_err),
-        cmocka_unit_test(test_fs),          cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_yaml),        cmocka_unit_test(test_yaml_errors),
-        cmocka_unit_test(test_json),        cmocka_unit_test(test_opt),
-        cmocka_unit_test(test_pool),        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_yaml_quoted),
+        cmocka_unit_test(test_base64),      cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_rng),         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_err),         cmocka_unit_test(test_fs),
+        cmocka_unit_test(test_lock),        cmocka_unit_test(test_yaml),
+        cmocka_unit_test(test_yaml_errors), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_opt),         cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_names),       cmocka_unit_test(test_yaml_quoted),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

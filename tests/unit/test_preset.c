@@ -108,6 +108,13 @@ static void test_defaults(void **state)
     p = parse(HEAD API "  key: K\n");
     assert_true(p.api.needs_key);
     preset_release(&p);
+
+    p = parse(HEAD API "  price: {input: 2, output: 8, as_of: 2026-10-31}\n");
+    assert_true(p.api.price.audio == 2);
+    preset_release(&p);
+    p = parse(HEAD API "  price: {input: 2, audio: 0, as_of: 2026-10-31}\n");
+    assert_true(p.api.price.audio == 0);
+    preset_release(&p);
     p = parse(HEAD "gguf: {repository: a/b, text: t.gguf, mmproj: m.gguf}\n");
     assert_false(p.has_api);
     assert_string_equal(p.gguf.revision, "main");
