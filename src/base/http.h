@@ -51,15 +51,16 @@ int http_client_open(struct http_client **ret, struct err *err);
 void http_client_free(struct http_client *c);
 
 #define HTTP_MAX_PARTS 3
+struct http_part {
+    const char *data;
+    size_t n;
+};
 
 /* Borrowed, but for url and headers, until it is done. */
 struct http_send {
     const char *url;
-    const char *const *headers; /* "Name: value", ended by NULL */
-    struct {
-        const char *data;
-        size_t n;
-    } parts[HTTP_MAX_PARTS]; /* of the body, one after the other; none: GET */
+    const char *const *headers;             /* "Name: value", ended by NULL */
+    struct http_part parts[HTTP_MAX_PARTS]; /* of the body, one after the other; none: GET */
     size_t n_parts;
     size_t max_reply;      /* bytes */
     long timeout_ms;       /* from connecting to the last byte */

@@ -1,38 +1,29 @@
 #include "model/remote.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/http.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/retry.h"
-#include "base/text.h"
+#include "model/request.h"
+#include "model/server.h"
 #include "model/wire.h"
 
 #define MAX_REPLY ((size_t)16 << 20)
-#define ASK_MS 10000     /* what a server is */
 #define MAX_WAIT_S 300.0 /* at a server's word */
 #define RESTING_S 60.0   /* without any connection to any endpoint: then it stops */
 #define MAX_READY 32     /* questions whose sounds are held ahead of those in flight */
 #define N_SHOWN 40       /* characters of a sound that a preview shows */
 
-/* Base64 of a group's sound, for as long as a question about it is pending. */
-struct sound {
-    size_t n_users;
-    char *base64; /* owned */
-    size_t n;
-};
-
 struct endpoint {
     const char *url;
-    char *request_url;        /* owned */
-    char *software, *version; /* owned; NULL: not known */
-    double limit;             /* of requests in flight */
+    char *request_url; /* owned */
+    struct server server;
+    double limit; /* of requests in flight */
     int n_in_flight;
     double reduced_s; /* when the limit was reduced last */
     int n_unreached;  /* in a row */
@@ -49,12 +40,12 @@ struct ask {
     double temperature;
     uint32_t seed;
     struct sound *sound; /* NULL: none */
-    int n_tries, n_faults, n_waits;
+    int n_tries, n_faults, n_limits;
     double due_s; /* waiting: when it may be sent again */
 
     /* In flight. */
     struct endpoint *endpoint;
-    char *body;
+    struct request request;
     double sent_s;
 };
 
@@ -68,7 +59,6 @@ struct remote {
     struct remote_params params;
     const char *key;     /* in the environment; NULL: none */
     char *authorization; /* header; NULL: none */
-    char marker[40];     /* stands for the sound in a body until it is sent */
     struct http_client *client;
     struct endpoint *endpoints; /* [params.n_urls] */
     struct list ready, waiting;
@@ -88,12 +78,6 @@ struct remote {
     model_done_fn done; /* of the step that runs */
     void *user;
 };
-
-/* No text of a prompt holds it. */
-static void make_marker(struct rng *rng, char ret[40])
-{
-    snprintf(ret, 40, "@%016" PRIx64 "%016" PRIx64 "@", rng_next(rng), rng_next(rng));
-}
 
 static void list_add(struct list *l, struct ask *a)
 {
@@ -116,14 +100,6 @@ static struct ask *list_take(struct list *l)
     return a;
 }
 
-static void sound_release(struct sound *s)
-{
-    if (s && --s->n_users == 0) {
-        free(s->base64);
-        free(s);
-    }
-}
-
 static void ask_free(struct ask *a)
 {
     sound_release(a->sound);
@@ -131,7 +107,7 @@ static void ask_free(struct ask *a)
     free(a->system);
     free(a->instruction);
     free(a->text);
-    free(a->body);
+    request_release(&a->request);
     free(a);
 }
 
@@ -173,28 +149,30 @@ static void wait_for(struct remote *r, struct ask *a, double s)
     list_add(&r->waiting, a);
 }
 
-static void wait_backoff(struct remote *r, struct ask *a)
+/* For as long as the server asked, or else for a random time. */
+static void wait_longer(struct remote *r, struct ask *a, double asked_s)
 {
-    wait_for(r, a, retry_backoff_s(&r->rng, ++a->n_waits));
+    wait_for(r, a,
+             asked_s >= 0 ? asked_s + rng_range(&r->rng, 0, 0.1)
+                          : retry_backoff_s(&r->rng, a->n_faults + a->n_limits));
 }
 
 /* Something went wrong that may go well another time. */
-static void take_fault(struct remote *r, struct ask *a, const char *text, double wait_s,
+static void take_fault(struct remote *r, struct ask *a, const char *text, double asked_s,
                        const char *server)
 {
-    if (++a->n_faults >= REMOTE_MAX_TRIES) {
-        char *message = xasprintf("%s (%d tries)", text, a->n_tries);
-        end_failed(r, a, message, server);
-        free(message);
-    } else if (wait_s >= 0) {
-        wait_for(r, a, wait_s + rng_range(&r->rng, 0, 0.1));
-    } else {
-        wait_backoff(r, a);
+    if (++a->n_faults < REMOTE_MAX_TRIES) {
+        wait_longer(r, a, asked_s);
+        return;
     }
+    char *message = xasprintf("%s (%d tries)", text, a->n_tries);
+    end_failed(r, a, message, server);
+    free(message);
 }
 
 /* Too many requests for this endpoint: fewer at a time, but only once for those sent together. */
-static void take_limit(struct remote *r, struct ask *a, const char *text, double wait_s)
+static void take_limit(struct remote *r, struct ask *a, const char *text, double asked_s,
+                       const char *server)
 {
     struct endpoint *e = a->endpoint;
     double now = clock_s();
@@ -207,10 +185,10 @@ static void take_limit(struct remote *r, struct ask *a, const char *text, double
         stop(r, why);
         free(why);
     }
-    if (wait_s >= 0) {
-        wait_for(r, a, wait_s + rng_range(&r->rng, 0, 0.1));
-    } else {
-        wait_backoff(r, a);
+    if (++a->n_limits < REMOTE_MAX_LIMITS) {
+        wait_longer(r, a, asked_s);
+    } else { /* others get through: it is this one that is too much */
+        end_failed(r, a, text, server);
     }
 }
 
@@ -222,7 +200,7 @@ static void take_unreached(struct remote *r, struct ask *a, const char *text)
     if (a->sent_s >= e->resting_s) { /* once for those sent together */
         e->resting_s = now + retry_backoff_s(&r->rng, ++e->n_unreached);
     }
-    if (now - r->reached_s > RESTING_S) {
+    if (r->n_in_flight == 0 && now - r->reached_s > RESTING_S) {
         stop(r, text);
     }
     a->n_tries--; /* the server got nothing */
@@ -239,31 +217,6 @@ static double price(const struct remote *r, const struct wire_reply *w)
                      : (fmax(0, n_text) * p->input + (double)w->n_audio_tokens * p->audio +
                         (double)w->n_answer_tokens * p->output) /
                            1e6;
-}
-
-static void add_fact(json_t *o, const char *key, const char *value)
-{
-    if (value) {
-        char *text = xasprintf("%.200s", value);
-        json_object_set_new(o, key, json_text(text));
-        free(text);
-    }
-}
-
-/* Who answered, as a JSON object; the caller's. */
-static char *server_facts(const struct endpoint *e, const struct http_done *d,
-                          const struct wire_reply *w)
-{
-    const char *header = http_header(d, "server");
-    json_t *o = json_object();
-    add_fact(o, "url", e->url);
-    add_fact(o, "software", e->software ? e->software : header);
-    add_fact(o, "version", e->version);
-    add_fact(o, "model", w->model);
-    add_fact(o, "fingerprint", w->fingerprint);
-    char *facts = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-    return facts;
 }
 
 /* The model answered, or its provider refused. */
@@ -321,7 +274,8 @@ static void take_reply(struct remote *r, struct ask *a, const struct http_done *
     struct endpoint *e = a->endpoint;
     struct wire_reply w;
     wire_parse(r->params.api, d->status, d->body->data, d->body->len, r->key, &w);
-    char *server = server_facts(e, d, &w);
+    char *server =
+        server_facts(&e->server, e->url, http_header(d, "server"), w.model, w.fingerprint);
     char *text = xasprintf("%s: %s", e->url, w.text);
     r->reached_s = clock_s();
     e->n_unreached = 0;
@@ -340,7 +294,7 @@ static void take_reply(struct remote *r, struct ask *a, const struct http_done *
         take_fault(r, a, text, asked_wait(d, &w), server);
         break;
     case WIRE_LIMIT:
-        take_limit(r, a, text, asked_wait(d, &w));
+        take_limit(r, a, text, asked_wait(d, &w), server);
         break;
     case WIRE_STOP:
         stop(r, text);
@@ -358,8 +312,7 @@ static void on_done(const struct http_done *d, void *user)
     struct ask *a = d->user;
     a->endpoint->n_in_flight--;
     r->n_in_flight--;
-    free(a->body);
-    a->body = NULL;
+    request_release(&a->request);
     char *text = xasprintf("%s: %s", a->endpoint->url, d->reason);
     switch (d->fault) {
     case HTTP_NO_FAULT:
@@ -400,31 +353,20 @@ static struct model_question question_of(const struct ask *a)
 static int send_ask(struct remote *r, struct ask *a, struct endpoint *e, struct err *err)
 {
     struct model_question q = question_of(a);
-    a->body = wire_body(r->params.api, &q, a->sound ? r->marker : NULL);
-    char *id = xasprintf("X-Client-Request-Id: aor-%.32s", a->name ? a->name : "0");
-    const char *headers[] = {"Content-Type: application/json", id, r->authorization, NULL};
+    request_make(r->params.api, &q, a->sound, &a->request);
+    const char *headers[] = {"Content-Type: application/json", a->request.id, r->authorization,
+                             NULL};
     struct http_send send = {
         .url = e->request_url,
         .headers = headers,
-        .parts = {{a->body, strlen(a->body)}},
-        .n_parts = 1,
+        .n_parts = a->request.n_parts,
         .max_reply = MAX_REPLY,
         .timeout_ms = (long)(1000 * r->params.timeout_s),
         .ends_with = r->params.api->is_streamed ? "data: [DONE]" : NULL,
         .user = a,
     };
-    char *at = a->sound ? strstr(a->body, r->marker) : NULL;
-    if (at) {
-        send.parts[0].n = (size_t)(at - a->body);
-        send.parts[1].data = a->sound->base64;
-        send.parts[1].n = a->sound->n;
-        send.parts[2].data = at + strlen(r->marker);
-        send.parts[2].n = strlen(send.parts[2].data);
-        send.n_parts = 3;
-    }
-    int ok = http_client_send(r->client, &send, err);
-    free(id);
-    if (ok != 0) {
+    memcpy(send.parts, a->request.parts, sizeof send.parts);
+    if (http_client_send(r->client, &send, err) != 0) {
         return -1;
     }
     a->endpoint = e;
@@ -551,28 +493,13 @@ static int step(struct model *m, int wake_fd, model_done_fn done, void *user, st
     return 0;
 }
 
-static int encode_sound(const struct preset_api *api, const struct audio *audio, struct sound **ret,
-                        struct err *err)
-{
-    struct buf file = {0};
-    if (audio_encode(audio, api->format == PRESET_MP3 ? AUDIO_MP3 : AUDIO_WAV, &file, err) != 0) {
-        return -1;
-    }
-    struct sound *s = xcalloc(1, sizeof *s);
-    s->base64 = base64_encode(file.data, file.len);
-    s->n = strlen(s->base64);
-    buf_release(&file);
-    *ret = s;
-    return 0;
-}
-
 static int submit(struct model *m, const struct audio *audio, const struct model_question *q,
                   size_t n, struct err *err)
 {
     struct remote *r = (struct remote *)m;
     struct sound *sound = NULL;
     r->took_group = true;
-    if (audio && encode_sound(r->params.api, audio, &sound, err) != 0) {
+    if (audio && sound_encode(r->params.api, audio, &sound, err) != 0) {
         return -1;
     }
     for (size_t i = 0; i < n; i++) {
@@ -638,8 +565,7 @@ static void free_remote(struct model *m)
     http_client_free(r->client);
     for (size_t i = 0; r->endpoints && i < r->params.n_urls; i++) {
         free(r->endpoints[i].request_url);
-        free(r->endpoints[i].software);
-        free(r->endpoints[i].version);
+        server_release(&r->endpoints[i].server);
     }
     free(r->endpoints);
     free(r->authorization);
@@ -658,195 +584,31 @@ static const struct model_class remote_class = {
     .free = free_remote,
 };
 
-/* The header that carries the key; the caller's. */
-static char *authorization_of(const struct preset_api *api, const char *key)
-{
-    return api->protocol == PRESET_GEMINI ? xasprintf("x-goog-api-key: %s", key)
-                                          : xasprintf("Authorization: Bearer %s", key);
-}
-
-/* What a GET says; {0} until then. */
-struct glance {
-    bool is_done;
-    enum http_fault fault;
-    int status;
-    char reason[200];
-    json_t *answer; /* owned; NULL: no JSON */
-    char *words;    /* owned */
-};
-
-static void take_glance(const struct http_done *d, void *user)
-{
-    struct remote *r = user;
-    struct glance *g = d->user;
-    g->is_done = true;
-    g->fault = d->fault;
-    g->status = d->status;
-    snprintf(g->reason, sizeof g->reason, "%s", d->reason);
-    g->answer = d->body->len > 0 ? json_loadb(d->body->data, d->body->len, 0, NULL) : NULL;
-    g->words = http_words(d->body->data, d->body->len, r->key);
-}
-
-/* The caller releases *ret; -1 where libcurl does not take the address. */
-static int glance_at(struct remote *r, const char *url, struct glance *ret, struct err *err)
-{
-    const char *headers[] = {"Accept: application/json", r->authorization, NULL};
-    struct http_send send = {
-        .url = url, .headers = headers, .max_reply = MAX_REPLY, .timeout_ms = ASK_MS, .user = ret};
-    *ret = (struct glance){0};
-    if (http_client_send(r->client, &send, err) != 0) {
-        return -1;
-    }
-    while (!ret->is_done) {
-        http_client_poll(r->client, -1, 1000, take_glance, r);
-    }
-    return 0;
-}
-
-static void glance_release(struct glance *g)
-{
-    json_decref(g->answer);
-    free(g->words);
-    *g = (struct glance){0};
-}
-
-/* How servers name themselves in their list of models, and where they tell their version. */
-static const struct {
-    const char *owner, *path, *member;
-} servers[] = {
-    {"vllm", "/version", "version"},
-    {"sglang", "/get_server_info", "version"},
-    {"llamacpp", "/props", "build_info"},
-};
-
-/* A copy that may be shown. */
-static char *version_of(const char *text)
-{
-    char *version = xasprintf("%.100s", text);
-    text_make_printable(version);
-    return version;
-}
-
-static int ask_version(struct remote *r, struct endpoint *e, const char *owner, struct err *err)
-{
-    size_t n_root = strlen(e->url);
-    n_root -= n_root > 3 && strcmp(e->url + n_root - 3, "/v1") == 0 ? 3 : 0;
-    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
-        if (strcmp(servers[i].owner, owner) == 0) {
-            char *url = xasprintf("%.*s%s", (int)n_root, e->url, servers[i].path);
-            struct glance g;
-            int ok = glance_at(r, url, &g, err);
-            free(url);
-            if (ok != 0) {
-                return -1;
-            }
-            const char *version = wire_str(g.answer, servers[i].member);
-            e->software = xstrdup(owner);
-            e->version = version ? version_of(version) : NULL;
-            glance_release(&g);
-        }
-    }
-    return 0;
-}
-
-/* The list of models: whether ours is among them, where a server of weights lists what it has. */
-static int read_models(struct remote *r, struct endpoint *e, const json_t *answer, struct err *err)
-{
-    const json_t *data = json_object_get(answer, "data");
-    const char *owner = wire_str(json_array_get(data, 0), "owned_by");
-    if (!owner || ask_version(r, e, owner, err) != 0) {
-        return owner ? -1 : 0;
-    }
-    if (!e->software || strcmp(e->software, "llamacpp") == 0) { /* it answers to any name */
-        return 0;
-    }
-    struct buf names = {0};
-    size_t i;
-    json_t *model;
-    json_array_foreach(data, i, model)
-    {
-        const char *id = wire_str(model, "id");
-        if (id && strcmp(id, r->params.api->model) == 0) {
-            buf_release(&names);
-            return 0;
-        }
-        buf_addf(&names, "%s%s", i > 0 ? ", " : "", id ? id : "?");
-    }
-    text_make_printable(names.data);
-    err_set(err, ERR_USAGE, "%s: serves no model %s, but %.200s", e->url, r->params.api->model,
-            names.data);
-    buf_release(&names);
-    return -1;
-}
-
-/* *ret_reached: somebody answers there. */
-static int identify(struct remote *r, struct endpoint *e, bool *ret_reached, struct err *err)
-{
-    bool is_gemini = r->params.api->protocol == PRESET_GEMINI;
-    char *url = is_gemini ? xasprintf("%s/models/%s", e->url, r->params.api->model)
-                          : xasprintf("%s/models", e->url);
-    struct glance g;
-    int ok = glance_at(r, url, &g, err);
-    free(url);
-    if (ok != 0) {
-        return -1;
-    }
-    *ret_reached = g.fault == HTTP_NO_FAULT;
-    if (g.fault == HTTP_UNREACHED || g.fault == HTTP_BROKEN) {
-        err_set(err, ERR_MODEL, "%s: %s", e->url, g.reason);
-        e->n_unreached = 1;
-    } else if (g.fault != HTTP_NO_FAULT) {
-        ok = err_set(err, ERR_MODEL, "%s: %s", e->url, g.reason);
-    } else if (g.status == 401 || g.status == 403) {
-        ok = err_set(err, ERR_MODEL, "%s: %d: %s", e->url, g.status, g.words);
-    } else if (g.status == 200 && is_gemini) {
-        const char *version = wire_str(g.answer, "version");
-        e->software = xstrdup("gemini");
-        e->version = version ? version_of(version) : NULL;
-    } else if (g.status == 200) {
-        ok = read_models(r, e, g.answer, err);
-    }
-    glance_release(&g);
-    return ok;
-}
-
 static int identify_all(struct remote *r, struct err *err)
 {
-    bool any = false;
     struct err first = {0};
+    size_t n_reached = 0;
     for (size_t i = 0; i < r->params.n_urls; i++) {
-        bool is_reached = false;
+        struct endpoint *e = &r->endpoints[i];
         struct err why = {0};
-        if (identify(r, &r->endpoints[i], &is_reached, &why) != 0) {
-            *err = why;
+        if (server_identify(r->client, r->params.api, e->url, r->authorization, r->key, &e->server,
+                            &why, err) != 0) {
             return -1;
         }
-        any = any || is_reached;
+        n_reached += why.msg[0] == '\0';
+        e->n_unreached = why.msg[0] != '\0';
         first = i == 0 ? why : first;
     }
-    if (!any) {
+    if (n_reached == 0) {
         *err = first;
-        return -1;
     }
-    return 0;
-}
-
-static int read_key(const struct preset_api *api, const char **ret, struct err *err)
-{
-    *ret = NULL;
-    if (api->key_variable && http_key(api->key_variable, ret, err) != 0) {
-        return -1;
-    }
-    return *ret || !api->needs_key
-               ? 0
-               : err_set(err, ERR_USAGE, "put the key into the environment variable %s",
-                         api->key_variable);
+    return n_reached > 0 ? 0 : -1;
 }
 
 int remote_check_key(const struct preset_api *api, struct err *err)
 {
     const char *key;
-    return read_key(api, &key, err);
+    return request_key(api, &key, err);
 }
 
 int remote_open(const struct remote_params *params, struct model **ret, struct err *err)
@@ -855,7 +617,6 @@ int remote_open(const struct remote_params *params, struct model **ret, struct e
     r->base.class = &remote_class;
     r->params = *params;
     r->rng = retry_rng();
-    make_marker(&r->rng, r->marker);
     r->heard_s = r->reached_s = clock_s();
     r->endpoints = xcalloc(params->n_urls, sizeof *r->endpoints);
     for (size_t i = 0; i < params->n_urls; i++) {
@@ -865,19 +626,19 @@ int remote_open(const struct remote_params *params, struct model **ret, struct e
             .limit = params->n_parallel,
         };
     }
-    if (read_key(params->api, &r->key, err) != 0 || http_client_open(&r->client, err) != 0) {
+    if (request_key(params->api, &r->key, err) != 0 || http_client_open(&r->client, err) != 0) {
         free_remote(&r->base);
         return -1;
     }
-    r->authorization = r->key ? authorization_of(params->api, r->key) : NULL;
+    r->authorization = request_authorization(params->api, r->key);
     if (identify_all(r, err) != 0) {
         free_remote(&r->base);
         return -1;
     }
-    const struct endpoint *e = &r->endpoints[0];
-    snprintf(r->description, sizeof r->description, "%s at %s%s%s%s%s", params->api->model, e->url,
-             e->software ? ", " : "", e->software ? e->software : "", e->version ? " " : "",
-             e->version ? e->version : "");
+    const struct server *s = &r->endpoints[0].server;
+    snprintf(r->description, sizeof r->description, "%s at %s%s%s%s%s", params->api->model,
+             r->endpoints[0].url, s->software ? ", " : "", s->software ? s->software : "",
+             s->version ? " " : "", s->version ? s->version : "");
     *ret = &r->base;
     return 0;
 }
@@ -888,36 +649,35 @@ char *remote_preview(const struct remote_params *params, const struct audio *aud
     const struct preset_api *api = params->api;
     const char *key;
     struct sound *sound = NULL;
-    if (read_key(api, &key, err) != 0 || (audio && encode_sound(api, audio, &sound, err) != 0)) {
+    if (request_key(api, &key, err) != 0 || (audio && sound_encode(api, audio, &sound, err) != 0)) {
         return NULL;
     }
-    struct rng rng = retry_rng();
-    char marker[40];
-    make_marker(&rng, marker);
-    char *body = wire_body(api, q, sound ? marker : NULL);
-    char *at = sound ? strstr(body, marker) : NULL;
+    struct request request;
+    request_make(api, q, sound, &request);
     char *url = wire_url(api, params->urls[0]);
-    char *authorization = key ? authorization_of(api, "...") : NULL;
+    char *authorization = request_authorization(api, key ? "..." : NULL);
     struct buf out = {0};
-    buf_addf(&out, "POST %s\nContent-Type: application/json\nX-Client-Request-Id: aor-%.32s\n", url,
-             q->name ? q->name : "0");
+    buf_addf(&out, "POST %s\nContent-Type: application/json\n%s\n", url, request.id);
     if (authorization) {
         buf_addf(&out, "%s\n", authorization);
     }
     buf_adds(&out, "\n");
-    if (at) {
-        buf_addf(&out, "%.*s%.*s... (%zu characters)%s\n", (int)(at - body), body, N_SHOWN,
-                 sound->base64, sound->n, at + strlen(marker));
-    } else {
-        buf_addf(&out, "%s\n", body);
+    for (size_t i = 0; i < request.n_parts; i++) {
+        const struct http_part *p = &request.parts[i];
+        bool is_sound = i == 1;
+        buf_add(&out, p->data, is_sound && p->n > N_SHOWN ? N_SHOWN : p->n);
+        if (is_sound) {
+            buf_addf(&out, "... (%zu characters)", p->n);
+        }
     }
+    buf_adds(&out, "\n");
+    free(authorization);
+    free(url);
+    request_release(&request);
     if (sound) {
         sound->n_users = 1;
         sound_release(sound);
     }
-    free(authorization);
-    free(url);
-    free(body);
     return buf_detach(&out);
 }
 

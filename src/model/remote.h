@@ -19,7 +19,8 @@
 
 #define REMOTE_MAX_PARALLEL 4096
 #define REMOTE_MAX_URLS 64
-#define REMOTE_MAX_TRIES 6      /* of a question, 429 not counted; then it fails */
+#define REMOTE_MAX_TRIES 6      /* of a question, without 429; then it fails */
+#define REMOTE_MAX_LIMITS 50    /* 429 for one question; then it fails */
 #define REMOTE_PATIENCE_S 900.0 /* without any answer while servers say 429: then it stops */
 
 struct remote_params {
@@ -38,8 +39,8 @@ struct remote_params {
  * that names vLLM, SGLang or llama.cpp, their version). An endpoint that nobody answers at is an
  * error; one that does not say what it is, is none. Call it in a child process: libcurl is
  * initialised here. A question fails (MODEL_FAILED) when the server finds it bad, or after
- * REMOTE_MAX_TRIES. The model stops (see struct model_class) where all further requests would fail:
- * key refused, no such model, quota or budget used up, no endpoint reached.
+ * REMOTE_MAX_TRIES or REMOTE_MAX_LIMITS. The model stops (see struct model_class) where all further
+ * requests would fail: key refused, no such model, quota or budget used up, no endpoint reached.
  */
 int remote_open(const struct remote_params *params, struct model **ret, struct err *err);
 
