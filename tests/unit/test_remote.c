@@ -504,19 +504,21 @@ static void test_limit_adapts(void **state)
 {
     (void)state;
     static const struct {
-        const char *limit;
+        const char *limit, *latency_ms;
+        int n;
         double least, most; /* in flight on average, in the second half */
-    } cases[] = {{"4", 2, 5}, {"16", 5.5, 17}};
+    } cases[] = {{"4", "100", 150, 2, 5}, {"16", "200", 300, 8, 17}};
     for (size_t i = 0; i < 2; i++) {
-        struct server s = start_server(0, "--limit", cases[i].limit, "--latency-ms", "30");
+        struct server s =
+            start_server(0, "--limit", cases[i].limit, "--latency-ms", cases[i].latency_ms);
         struct preset_api api = make_api();
         char *urls[] = {s.url};
         struct remote_params p = {
             .api = &api, .urls = urls, .n_urls = 1, .n_parallel = 32, .timeout_s = 20};
         struct model *m = open_model(&p);
         struct results all = {0};
-        assert_int_equal(run(m, 300, NULL, &all, NULL), 0);
-        assert_int_equal(count(&all, MODEL_ANSWERED), 300);
+        assert_int_equal(run(m, cases[i].n, NULL, &all, NULL), 0);
+        assert_int_equal(count(&all, MODEL_ANSWERED), cases[i].n);
         json_t *truth = truth_of(&s);
         const json_t *seen = json_object_get(truth, "in_flight");
         size_t n = json_array_size(seen);
@@ -554,14 +556,13 @@ static void test_rate_limit(void **state)
     double started = clock_s();
     assert_int_equal(run(m, 21, NULL, &all, NULL), 0);
     double took = clock_s() - started;
-    assert_true(took >= 1 && took < 4); /* 20 gaps of 50 ms */
+    assert_true(took >= 1 && took < 6); /* 20 gaps of 50 ms */
     json_t *truth = truth_of(&s);
     const json_t *times = json_object_get(truth, "times");
-    for (size_t i = 0; i + 10 < json_array_size(times); i++) {
-        assert_true(json_number_value(json_array_get(times, i + 10)) -
-                        json_number_value(json_array_get(times, i)) >
-                    0.4);
-    }
+    assert_int_equal(json_array_size(times), 21);
+    assert_true(json_number_value(json_array_get(times, 20)) -
+                    json_number_value(json_array_get(times, 0)) >
+                0.7);
     json_decref(truth);
     release(&all);
     m->class->free(m);
@@ -757,7 +758,7 @@ static void test_wake(void **state)
     assert_int_equal(write(ends[1], "x", 1), 1);
     double started = clock_s();
     assert_int_equal(m->class->step(m, ends[0], take, &all, NULL), 0);
-    assert_true(clock_s() - started < 0.2);
+    assert_true(clock_s() - started < 0.4); /* 0.5 s without */
     while (m->class->n_pending(m) > 0) {
         assert_int_equal(m->class->step(m, -1, take, &all, NULL), 0);
     }
