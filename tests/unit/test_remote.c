@@ -713,6 +713,84 @@ static void test_server_facts(void **state)
     }
 }
 
+/* Answers GETs: of a list of models with the first of these, of all else with the second. */
+static pid_t serve_canned(int fd, int status, const char *models, const char *other)
+{
+    pid_t pid = fork();
+    while (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        char request[4096] = "", head[128];
+        int peer = accept(fd, NULL, NULL);
+        if (read(peer, request, sizeof request - 1) > 0) {
+            const char *body = strstr(request, "/models") ? models : other;
+            snprintf(head, sizeof head,
+                     "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", status,
+                     strlen(body));
+            if (write(peer, head, strlen(head)) < 0 || write(peer, body, strlen(body)) < 0) {
+                _exit(1);
+            }
+        }
+        close(peer);
+    }
+    return pid;
+}
+
+/* What a server says of itself is hostile, too. */
+static void test_strange_servers(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *models, *other, *error, *description; /* after the URL */
+    } cases[] = {
+        {200, "{\"data\":[{\"id\":\"chaos\",\"owned_by\":\"vllm\"}]}",
+         "{\"version\":\"1\\u001b[2J\\n\\u202e2\"}", NULL, ", vllm 1?[2J??2"},
+        {200, "{\"data\":[{\"id\":\"chaos\",\"owned_by\":\"vllm\"}]}", "[7", NULL, ", vllm"},
+        {200, "{\"data\":[{\"id\":\"chaos\",\"owned_by\":\"vllm\"}]}", "{\"version\":7}", NULL,
+         ", vllm"},
+        {200, "{\"data\":[{\"id\":7,\"owned_by\":\"vllm\"},7,{\"id\":\"a\\u001b\"}]}", "{}",
+         ": serves no model chaos, but ?, ?, a?", NULL},
+        {200, "{\"data\":[{\"owned_by\":\"\\u001b\"}]}", "{}", NULL, ""},
+        {200, "{\"data\":{\"owned_by\":\"vllm\"}}", "{}", NULL, ""},
+        {200, "{\"data\":[]}", "{}", NULL, ""},
+        {200, "<html>", "", NULL, ""},
+        {200, "", "", NULL, ""},
+        {404, "{\"detail\":\"Not Found\"}", "", NULL, ""},
+        {500, "", "", NULL, ""},
+        {401, "{\"error\":{\"message\":\"who is " KEY "?\\u001b\"}}", "", ": 401: who is ...??",
+         NULL},
+        {403, "", "", ": 403: ", NULL},
+    };
+    setenv(KEY_VARIABLE, KEY, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char url[64];
+        int fd;
+        find_dead_url(url, sizeof url, &fd);
+        assert_int_equal(listen(fd, 8), 0);
+        pid_t pid = serve_canned(fd, cases[i].status, cases[i].models, cases[i].other);
+        struct preset_api api = make_api();
+        api.key_variable = key_variable;
+        char *urls[] = {url};
+        struct remote_params p = {
+            .api = &api, .urls = urls, .n_urls = 1, .n_parallel = 1, .timeout_s = 20};
+        struct model *m;
+        struct err err = {0};
+        int ok = remote_open(&p, &m, &err);
+        char *expected = xasprintf("%s%s%s", cases[i].error ? "" : "chaos at ", url,
+                                   cases[i].error ? cases[i].error : cases[i].description);
+        assert_int_equal(ok, cases[i].error ? -1 : 0);
+        assert_string_equal(ok == 0 ? m->class->description(m) : err.msg, expected);
+        if (ok == 0) {
+            m->class->free(m);
+        }
+        free(expected);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        close(fd);
+    }
+    unsetenv(KEY_VARIABLE);
+}
+
 /* Nothing is lost of questions in flight, waiting and ready; nor does a free wait for them. */
 static void test_free_early(void **state)
 {
@@ -820,8 +898,9 @@ int main(void)
         cmocka_unit_test(test_request_budget), cmocka_unit_test(test_costs),
         cmocka_unit_test(test_limit_adapts),   cmocka_unit_test(test_rate_limit),
         cmocka_unit_test(test_endpoints),      cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_server_facts),   cmocka_unit_test(test_free_early),
-        cmocka_unit_test(test_wake),           cmocka_unit_test(test_preview),
+        cmocka_unit_test(test_server_facts),   cmocka_unit_test(test_strange_servers),
+        cmocka_unit_test(test_free_early),     cmocka_unit_test(test_wake),
+        cmocka_unit_test(test_preview),
     };
     setenv("no_proxy", "127.0.0.1", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
