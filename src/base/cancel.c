@@ -7,7 +7,7 @@ static volatile sig_atomic_t requested;
 
 static void on_signal(int signal_number)
 {
-    if (requested) {
+    if (requested && signal_number == SIGINT) {
         signal(signal_number, SIG_DFL);
         raise(signal_number);
     }
@@ -20,6 +20,7 @@ static void set_handler(void (*handler)(int))
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
 }
 
 void cancel_install(void)

@@ -516,7 +516,7 @@ static int answer_all(struct runner *r, struct err *err)
             for (int i = 0; i < r->n_lanes; i++) {
                 worker_drain(&r->lanes[i].worker);
             }
-            log_info("stopping: %zu trials in flight; a second signal stops at once",
+            log_info("stopping: %zu trials in flight; SIGINT then stops at once",
                      count_in_flight(r));
         }
         if (!r->is_draining && feed_all(r, err) != 0) {

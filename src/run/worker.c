@@ -350,6 +350,7 @@ int worker_start(struct worker *w, const struct worker_params *params, struct wo
         }
         signal(SIGINT, SIG_IGN); /* the parent decides when to end */
         signal(SIGTERM, SIG_IGN);
+        signal(SIGUSR1, SIG_IGN);
         signal(SIGUSR2, on_drain);
         close(in[1]);
         close(out[0]);

@@ -2,8 +2,9 @@
  * worker.h - a model in a supervised child process.
  *
  * ggml ends its process on some inputs; then only the child is gone, and the caller knows which
- * trials it had. SIGINT and SIGTERM do not reach the child: its owner decides when to end it.
- * A served model has one too, so that libcurl and the key are in no process that forks or stores.
+ * trials it had. SIGINT, SIGTERM and SIGUSR1 do not reach the child: its owner decides when to end
+ * it. A served model has one too, so that libcurl and the key are in no process that forks or
+ * stores.
  */
 #ifndef AOR_RUN_WORKER_H
 #define AOR_RUN_WORKER_H
