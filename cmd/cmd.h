@@ -12,7 +12,7 @@ enum exit_code {
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_WITH_ERRORS = 3, /* finished, but with failed samples or trials */
-    EXIT_CANCELLED = 4,   /* stopped by SIGINT or SIGTERM; the same command goes on */
+    EXIT_CANCELLED = 4,   /* stopped by SIGINT, SIGTERM or SIGUSR1; the same command goes on */
 };
 
 struct cmd {
@@ -26,6 +26,7 @@ extern const struct cmd cmd_check;
 extern const struct cmd cmd_doctor;
 extern const struct cmd cmd_judge;
 extern const struct cmd cmd_export;
+extern const struct cmd cmd_merge;
 extern const struct cmd cmd_models;
 extern const struct cmd cmd_plan;
 extern const struct cmd cmd_pull;
@@ -52,7 +53,10 @@ void cmd_free_list(char **parts, size_t n);
 /* "matched,speech" gives a bit for each enum condition; names of no condition are usage errors. */
 int cmd_parse_conditions(const char *text, unsigned *ret, struct err *err);
 
-/* "2/4" gives 2 and 4; NULL gives 0 and 0. Anything else is a usage error. */
+/*
+ * "2/4" gives 2 and 4; NULL gives 0 and 0. "auto" asks what started the process: a Slurm job array,
+ * Open MPI, PMI or Slurm's srun, by their environment. Anything else is a usage error. (shard.c)
+ */
 int cmd_parse_shard(const char *text, int *ret_shard, int *ret_n_shards, struct err *err);
 
 /*

@@ -213,7 +213,11 @@ static int run(int argc, char **argv)
         return status;
     }
     struct err err = {0};
-    return preview(argv[1], &o, db, as_json, &err) == 0 ? EXIT_FINE : cmd_fail(&err);
+    char *path = NULL;
+    int ok = db ? plan_db_path(&o, db, &path, &err) : 0;
+    ok = ok == 0 ? preview(argv[1], &o, path, as_json, &err) : ok;
+    free(path);
+    return ok == 0 ? EXIT_FINE : cmd_fail(&err);
 }
 
 const struct cmd cmd_plan = {"plan", "preview what a run would ask", run};

@@ -146,7 +146,10 @@ static int run_with(const char *bench_dir, const struct run_options *o, struct e
     struct run_summary summary = {0};
     struct model_choice model;
     int ok = model_choose(&o->model, &model, err);
-    const char *db = o->db ? o->db : model.db_name;
+    char *db = NULL;
+    if (ok == 0) {
+        ok = plan_db_path(&o->plan, o->db ? o->db : model.db_name, &db, err);
+    }
     struct run_params p = {
         .db_path = db,
         .local = &model.local,
@@ -166,6 +169,7 @@ static int run_with(const char *bench_dir, const struct run_options *o, struct e
         ok = ask(bench_dir, o, p, &summary, err);
     }
     int status = summary.n_trials > 0 ? report(db, &summary) : EXIT_FINE;
+    free(db);
     model_choice_release(&model);
     return ok == 0 ? status : cmd_fail(err);
 }
@@ -202,15 +206,17 @@ static int run(int argc, char **argv)
             "Each answer is stored when it is there; the same command goes on where an earlier "
             "one\n"
             "stopped. A run file is of one benchmark, model and sampling; conditions, strategies\n"
-            "and items may be added by later calls. SIGINT and SIGTERM: what is in flight is\n"
-            "stored, then it ends with code 4.",
+            "and items may be added by later calls. SIGINT, SIGTERM, SIGUSR1: what is in flight "
+            "is\n"
+            "stored, then it ends with code 4. Shards are made one run by aor merge.",
         .examples =
             "  aor run bench\n"
             "  aor run bench -c matched,mismatched,text -a direct,cot,transcribe,scene\n"
             "  aor run bench -m qwen2-audio.gguf --mmproj qwen2-audio-mmproj.gguf -o qwen2.db\n"
             "  aor run bench -m llama.gguf -c text,text-scene --only test --limit 200\n"
             "  aor run bench -m Qwen/Qwen2-Audio-7B-Instruct --url http://127.0.0.1:8000/v1\n"
-            "  aor run bench -m gpt-audio-1.5 --max-requests 1000 --rpm 300\n",
+            "  aor run bench -m gpt-audio-1.5 --max-requests 1000 --rpm 300\n"
+            "  aor run bench -o run.db --shard 2/8\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);

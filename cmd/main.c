@@ -10,9 +10,9 @@
 #include "bench/render.h"
 #include "cmd.h"
 
-static const struct cmd *const commands[] = {&cmd_build,  &cmd_check, &cmd_show,   &cmd_export,
-                                             &cmd_plan,   &cmd_run,   &cmd_judge,  &cmd_stats,
-                                             &cmd_models, &cmd_pull,  &cmd_sounds, &cmd_doctor};
+static const struct cmd *const commands[] = {
+    &cmd_build, &cmd_check, &cmd_show,   &cmd_export, &cmd_plan,   &cmd_run,   &cmd_merge,
+    &cmd_judge, &cmd_stats, &cmd_models, &cmd_pull,   &cmd_sounds, &cmd_doctor};
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 
 int cmd_fail(const struct err *err)
@@ -52,24 +52,6 @@ void cmd_free_list(char **parts, size_t n)
         free(parts[i]);
     }
     free(parts);
-}
-
-#define MAX_SHARDS 100000
-
-int cmd_parse_shard(const char *text, int *ret_shard, int *ret_n_shards, struct err *err)
-{
-    long shard = 0, n_shards = 0;
-    char *end = NULL;
-    if (text) {
-        shard = strtol(text, &end, 10);
-        n_shards = *end == '/' ? strtol(end + 1, &end, 10) : 0;
-    }
-    if (text && (*end != '\0' || shard < 1 || shard > n_shards || n_shards > MAX_SHARDS)) {
-        return err_set(err, ERR_USAGE, "--shard wants K/N with 1 <= K <= N, such as 2/4");
-    }
-    *ret_shard = (int)shard;
-    *ret_n_shards = (int)n_shards;
-    return 0;
 }
 
 static int no_condition(const char *text, size_t n, struct err *err)

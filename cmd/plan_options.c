@@ -32,10 +32,14 @@ int plan_from_options(const struct plan_options *o, const struct bench *bench, s
     char **names, **only;
     size_t n_names, n_only;
     unsigned conditions;
+    int shard, n_shards;
     cmd_split(o->strategies, &names, &n_names);
     cmd_split(o->only, &only, &n_only);
     char **paths = xcalloc(n_names + 1, sizeof *paths);
-    int ok = cmd_parse_conditions(o->conditions, &conditions, err);
+    int ok = cmd_parse_conditions(o->conditions, &conditions, err) == 0 &&
+                     cmd_parse_shard(o->shard, &shard, &n_shards, err) == 0
+                 ? 0
+                 : -1;
     for (size_t i = 0; i < n_names; i++) {
         paths[i] = prompt_path(names[i]);
         if (ok == 0 && !fs_exists(paths[i])) {
@@ -46,9 +50,26 @@ int plan_from_options(const struct plan_options *o, const struct bench *bench, s
         struct bench_selection select = {only, n_only, o->limit};
         ok = plan_init(bench, &select, conditions, (const char *const *)paths, n_names,
                        (int)o->n_repeats, ret, err);
+        if (ok == 0 && n_shards > 0) {
+            plan_take_shard(ret, shard, n_shards);
+        }
     }
     cmd_free_list(paths, n_names);
     cmd_free_list(only, n_only);
     cmd_free_list(names, n_names);
     return ok;
+}
+
+int plan_db_path(const struct plan_options *o, const char *db, char **ret, struct err *err)
+{
+    int shard, n_shards;
+    if (cmd_parse_shard(o->shard, &shard, &n_shards, err) != 0) {
+        return -1;
+    }
+    size_t n = strlen(db);
+    size_t tail = n > 3 && strcmp(db + n - 3, ".db") == 0 ? 3 : 0;
+    *ret = n_shards == 0
+               ? xstrdup(db)
+               : xasprintf("%.*s-%d-of-%d%s", (int)(n - tail), db, shard, n_shards, db + n - tail);
+    return 0;
 }

@@ -8,7 +8,7 @@
 #include "run/plan.h"
 
 struct plan_options {
-    const char *conditions, *strategies, *only;
+    const char *conditions, *strategies, *only, *shard;
     long limit, n_repeats;
 };
 
@@ -26,11 +26,16 @@ struct plan_options plan_default_options(void);
     {0, "limit", OPT_INT, &(o).limit, "N", \
      "at most N samples, whole items evenly over the benchmark", 1, 1L << 31}, \
     {0, "repeats", OPT_INT, &(o).n_repeats, "N", \
-     "ask each trial N times; wants --temperature (default: 1)", 1, PLAN_MAX_REPEATS}
+     "ask each trial N times; wants --temperature (default: 1)", 1, PLAN_MAX_REPEATS}, \
+    {0, "shard", OPT_STR, &(o).shard, "K/N", \
+     "the K-th of N parts, auto: by Slurm or MPI; RUN.db is RUN-K-of-N.db", 0, 0}
 /* clang-format on */
 
 /* ret is the caller's: plan_release(). */
 int plan_from_options(const struct plan_options *o, const struct bench *bench, struct plan *ret,
                       struct err *err);
+
+/* "run.db" with --shard 2/8 is "run-2-of-8.db"; without --shard as it is. *ret is the caller's. */
+int plan_db_path(const struct plan_options *o, const char *db, char **ret, struct err *err);
 
 #endif

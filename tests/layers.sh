@@ -46,7 +46,7 @@ room soxr.h src/audio/audio.c
 room ebur128.h src/audio/level.c
 room espeak-ng/ src/speech/espeak.c
 room flite/ src/speech/flite.c
-room sqlite3.h src/store/store.c
+room sqlite3.h src/store/store_parts.h
 room libfyaml.h src/base/yaml.c
 room csv.h src/base/csv.c
 room jansson.h src/base/json.h

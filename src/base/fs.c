@@ -93,16 +93,17 @@ static int open_temp(const char *path, char **ret_temp, struct err *err)
     return fd >= 0 ? fd : err_errno(err, "%s", path);
 }
 
-/* "<name>.<16 hexadecimal digits>.tmp" */
-static bool is_temp_name(const char *name)
+/* "<of>.<16 hexadecimal digits>.tmp"; of: NULL for anything */
+static bool is_temp_name(const char *name, const char *of)
 {
     size_t n = strlen(name);
     size_t tail = TEMP_DIGITS + strlen("..tmp");
     return n > tail && name[n - tail] == '.' && strcmp(name + n - 4, ".tmp") == 0 &&
-           strspn(name + n - tail + 1, "0123456789abcdef") == TEMP_DIGITS;
+           strspn(name + n - tail + 1, "0123456789abcdef") == TEMP_DIGITS &&
+           (!of || (strlen(of) == n - tail && strncmp(name, of, n - tail) == 0));
 }
 
-int fs_remove_temp(const char *dir, struct err *err)
+int fs_remove_temp(const char *dir, const char *name, struct err *err)
 {
     DIR *d = opendir(dir);
     if (!d) {
@@ -110,7 +111,7 @@ int fs_remove_temp(const char *dir, struct err *err)
     }
     int ok = 0;
     for (struct dirent *entry; (entry = readdir(d));) {
-        if (is_temp_name(entry->d_name) && unlinkat(dirfd(d), entry->d_name, 0) != 0) {
+        if (is_temp_name(entry->d_name, name) && unlinkat(dirfd(d), entry->d_name, 0) != 0) {
             ok = err_errno(err, "%s/%s", dir, entry->d_name);
         }
     }
@@ -380,6 +381,25 @@ void fs_unlock(struct fs_lock *lock)
         free(lock->path);
     }
     *lock = (struct fs_lock){0};
+}
+
+bool fs_is_locked(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    bool is_locked = fcntl(fd, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+    close(fd);
+    return is_locked;
+}
+
+bool fs_is_same(const char *path, const char *other)
+{
+    struct stat a, b;
+    return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
 }
 
 static void finish_hex(struct sha256_ctx *ctx, char ret[SHA256_HEX_SIZE])

@@ -35,8 +35,8 @@ struct fs_out {
 int fs_out_open(const char *path, struct fs_out *ret, struct err *err);
 int fs_out_close(struct fs_out *out, bool is_kept, struct err *err);
 
-/* Remove the temporary files in dir that writers left which were killed. */
-int fs_remove_temp(const char *dir, struct err *err);
+/* Remove the temporary files in dir that writers of name (NULL: of any) left which were killed. */
+int fs_remove_temp(const char *dir, const char *name, struct err *err);
 
 /*
  * The same without fsync: whole after any death of the process, not after a power cut. For many
@@ -90,6 +90,12 @@ struct fs_lock {
 int fs_lock(const char *path, bool is_shared, const char *busy, struct fs_lock *ret,
             struct err *err);
 void fs_unlock(struct fs_lock *lock);
+
+/* Another process holds the lock at path, exclusive or shared. Not for a lock of one's own. */
+bool fs_is_locked(const char *path);
+
+/* Both are there and are one file. */
+bool fs_is_same(const char *path, const char *other);
 
 /* Base64 (RFC 4648, with padding), without line ends. The caller's; NUL-terminated. */
 char *base64_encode(const void *data, size_t n);

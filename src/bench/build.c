@@ -329,8 +329,9 @@ static int remove_listed(const char *dir, const char *prefix, const char *suffix
 static int remove_unfinished(const struct builder *b, const char *matched, struct err *err)
 {
     const char *dir = b->params->out_dir;
-    return fs_remove_temp(matched, err) == 0 && fs_remove_temp(b->stems_dir, err) == 0 &&
-                   fs_remove_temp(dir, err) == 0 &&
+    return fs_remove_temp(matched, NULL, err) == 0 &&
+                   fs_remove_temp(b->stems_dir, NULL, err) == 0 &&
+                   fs_remove_temp(dir, NULL, err) == 0 &&
                    remove_listed(b->stems_dir, "speech-", ".lock.tmp", err) == 0 &&
                    remove_listed(dir, ".build-", ".jsonl.lock", err) == 0
                ? 0

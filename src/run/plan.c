@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 
 bool plan_has_sample(const struct plan *p, const struct sample *s)
@@ -178,6 +179,72 @@ int plan_init(const struct bench *bench, const struct bench_selection *select, u
 out:
     plan_release(&p);
     return ok;
+}
+
+/* What is in one shard as a whole: a scenario with its contrast, or a plain request. */
+struct family {
+    const char *id; /* of the scenario or plain request; borrowed */
+    char hash[SHA256_HEX_SIZE];
+    size_t n_samples;
+    int shard;
+};
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(((const struct family *)a)->id, ((const struct family *)b)->id);
+}
+
+/* Large ones first, in the order of their hashes. */
+static int compare_sizes(const void *a, const void *b)
+{
+    const struct family *f = a, *g = b;
+    if (f->n_samples != g->n_samples) {
+        return f->n_samples > g->n_samples ? -1 : 1;
+    }
+    return strcmp(f->hash, g->hash);
+}
+
+static struct family *find_family(struct family *families, size_t n, const struct item *item)
+{
+    struct family key = {.id = item->twin ? item->twin : item->id};
+    return bsearch(&key, families, n, sizeof *families, compare_ids);
+}
+
+void plan_take_shard(struct plan *p, int shard, int n_shards)
+{
+    const struct item_set *items = &p->bench->items;
+    struct family *families = xcalloc(items->n_items + 1, sizeof *families);
+    size_t *loads = xcalloc((size_t)n_shards, sizeof *loads); /* samples of each shard */
+    size_t n = 0;
+    for (size_t i = 0; i < items->n_items; i++) {
+        const struct item *item = &items->items[i];
+        if (!item->twin) {
+            families[n].id = item->id;
+            sha256_hex(item->id, strlen(item->id), families[n++].hash);
+        }
+    }
+    qsort(families, n, sizeof *families, compare_ids);
+    for (size_t i = 0; i < p->bench->n_samples; i++) {
+        find_family(families, n, p->bench->samples[i].item)->n_samples++;
+    }
+    qsort(families, n, sizeof *families, compare_sizes);
+    for (size_t i = 0; i < n; i++) {
+        int least = 0;
+        for (int k = 1; k < n_shards; k++) {
+            least = loads[k] < loads[least] ? k : least;
+        }
+        loads[least] += families[i].n_samples;
+        families[i].shard = least + 1;
+    }
+    qsort(families, n, sizeof *families, compare_ids);
+    for (size_t i = 0; i < items->n_items; i++) {
+        const struct family *f = find_family(families, n, &items->items[i]);
+        p->is_chosen[i] = p->is_chosen[i] && f->shard == shard;
+    }
+    free(loads);
+    free(families);
+    p->shard = shard;
+    p->n_shards = n_shards;
 }
 
 void plan_release(struct plan *p)

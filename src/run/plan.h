@@ -22,6 +22,7 @@ struct plan {
     struct prompt *prompts;    /* [n_prompts], owned; no name twice */
     size_t n_prompts;
     int n_repeats;
+    int shard, n_shards; /* 0: not one of several parts */
 };
 
 /*
@@ -32,6 +33,15 @@ int plan_init(const struct bench *bench, const struct bench_selection *select, u
               const char *const *prompt_paths, size_t n_prompts, int n_repeats, struct plan *ret,
               struct err *err);
 void plan_release(struct plan *p);
+
+/*
+ * Keep the items of the shard-th of n_shards parts, 1 <= shard <= n_shards; none may be left. A
+ * scenario and its contrast stay together. Which part an item is in depends on the benchmark and
+ * n_shards, on nothing else of the plan: large ones first, and those of one size in the order of a
+ * hash of their ids, each goes to the part that has the fewest samples. So the parts of a whole
+ * benchmark differ by some samples, those of a selection by chance.
+ */
+void plan_take_shard(struct plan *p, int shard, int n_shards);
 
 bool plan_has_sample(const struct plan *p, const struct sample *s);
 bool plan_has(const struct plan *p, const struct sample *s, enum condition c, size_t prompt);

@@ -6,6 +6,14 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "store/merge.h"
+
+/* Of schema 1 the last two. */
+const char *const record_facts[] = {"benchmark.name",      "model.text.file",
+                                    "model.mmproj.file",   "model.description",
+                                    "model.n_params",      "model.prefixes",
+                                    STORE_INFO_LAST_JUDGE, "machine",
+                                    "model.n_threads",     NULL};
 
 struct record {
     struct store *store;
@@ -46,6 +54,34 @@ static int put_number_identity(struct record *r, const char *key, double value, 
     char text[32];
     snprintf(text, sizeof text, "%.17g", value);
     return put_identity(r, key, text, err);
+}
+
+/* A run file is of a whole run or of one shard. */
+static int put_shard(struct record *r, struct err *err)
+{
+    const struct plan *p = r->params->plan;
+    char *now = p->n_shards > 0 ? xasprintf("%d/%d", p->shard, p->n_shards) : xstrdup("none");
+    char *benchmark = NULL, *stored = NULL;
+    int ok = -1;
+    if (store_get_info(r->store, "benchmark.data.sha256", &benchmark, err) != 0 ||
+        store_get_info(r->store, STORE_INFO_SHARD, &stored, err) != 0) {
+        goto out;
+    }
+    if (benchmark && !stored) {
+        stored = xstrdup("none");
+    }
+    if (stored && strcmp(stored, now) != 0) {
+        err_set(err, ERR_USAGE,
+                "%s: holds a run with another shard (%s, now %s); name another file with -o",
+                r->params->db_path, stored, now);
+        goto out;
+    }
+    ok = stored || p->n_shards == 0 ? 0 : store_put_info(r->store, STORE_INFO_SHARD, now, err);
+out:
+    free(stored);
+    free(benchmark);
+    free(now);
+    return ok;
 }
 
 static int put_benchmark(struct record *r, struct err *err)
@@ -202,6 +238,8 @@ static int put_plan(struct record *r, struct err *err)
 int record_run(struct store *store, const struct run_params *p, struct err *err)
 {
     struct record r = {store, p};
-    return put_benchmark(&r, err) == 0 && put_model(&r, err) == 0 && put_plan(&r, err) == 0 ? 0
-                                                                                            : -1;
+    return put_shard(&r, err) == 0 && put_benchmark(&r, err) == 0 && put_model(&r, err) == 0 &&
+                   put_plan(&r, err) == 0
+               ? 0
+               : -1;
 }

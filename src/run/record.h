@@ -13,4 +13,7 @@
  */
 int record_run(struct store *store, const struct run_params *p, struct err *err);
 
+/* Info keys of a run file that are no identity, ended by NULL: all others are. */
+extern const char *const record_facts[];
+
 #endif

@@ -1,17 +1,16 @@
 #include "store/store.h"
 
 #include <math.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/mem.h"
 #include "store/migrate_2.h"
 #include "store/migrate_3.h"
 #include "store/schema.h"
+#include "store/store_parts.h"
 
 #define APPLICATION_ID 0x414F5252
 #define SCHEMA_VERSION 3
@@ -83,11 +82,26 @@ struct store {
     bool is_new;
 };
 
+int store_db_fail(sqlite3 *db, const char *path, struct err *err)
+{
+    int code = sqlite3_errcode(db) & 0xFF;
+    enum err_code kind = code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? ERR_FORMAT : ERR_IO;
+    return err_set(err, kind, "%s: %s", path, sqlite3_errmsg(db));
+}
+
 static int fail(struct store *s, struct err *err)
 {
-    int code = sqlite3_errcode(s->db) & 0xFF;
-    enum err_code kind = code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? ERR_FORMAT : ERR_IO;
-    return err_set(err, kind, "%s: %s", s->path, sqlite3_errmsg(s->db));
+    return store_db_fail(s->db, s->path, err);
+}
+
+sqlite3 *store_db(const struct store *s)
+{
+    return s->db;
+}
+
+static int exec(struct store *s, const char *sql, struct err *err)
+{
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, err);
 }
 
 static int64_t pragma_int(struct store *s, const char *sql)
@@ -164,13 +178,16 @@ static int open_db(struct store *s, enum store_mode mode, struct err *err)
     }
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, 10000);
+    bool is_scratch = mode != STORE_READ && !s->lock.path;
+    if (is_scratch && exec(s, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", err) != 0) {
+        return -1;
+    }
     if (check_schema(s, mode, err) != 0) {
         return -1;
     }
-    if (mode != STORE_READ &&
-        sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL,
-                     NULL) != SQLITE_OK) {
-        return fail(s, err);
+    if (mode != STORE_READ && !is_scratch &&
+        exec(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err) != 0) {
+        return -1;
     }
     for (int i = 0; i < N_STATEMENTS && !s->is_old; i++) {
         if (sqlite3_prepare_v3(s->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
@@ -181,26 +198,43 @@ static int open_db(struct store *s, enum store_mode mode, struct err *err)
     return 0;
 }
 
+int store_lock(const char *path, struct fs_lock *ret, struct err *err)
+{
+    char *lock_path = xasprintf("%s-lock", path);
+    char *busy = xasprintf("%s: another process writes this run", path);
+    int ok = fs_lock(lock_path, false, busy, ret, err);
+    free(busy);
+    free(lock_path);
+    return ok;
+}
+
+int store_open_holding(const char *path, enum store_mode mode, struct fs_lock *lock,
+                       struct store **ret, struct err *err)
+{
+    struct store *s = xcalloc(1, sizeof *s);
+    s->path = xstrdup(path);
+    s->lock = *lock;
+    *lock = (struct fs_lock){0};
+    if (open_db(s, mode, err) != 0) {
+        store_close(s, NULL);
+        return -1;
+    }
+    s->is_run = true;
+    *ret = s;
+    return 0;
+}
+
 int store_open(const char *path, enum store_mode mode, struct store **ret, struct err *err)
 {
     if (mode != STORE_CREATE && access(path, F_OK) != 0) {
         return err_errno(err, "%s", path);
     }
-    struct store *s = xcalloc(1, sizeof *s);
-    s->path = xstrdup(path);
-    int ok = 0;
-    if (mode != STORE_READ) {
-        char *lock_path = xasprintf("%s-lock", path);
-        char *busy = xasprintf("%s: another process writes this run", path);
-        ok = fs_lock(lock_path, false, busy, &s->lock, err);
-        free(busy);
-        free(lock_path);
-    }
-    if (ok != 0 || open_db(s, mode, err) != 0) {
-        store_close(s, NULL);
+    struct fs_lock lock = {0};
+    struct store *s = NULL;
+    if ((mode != STORE_READ && store_lock(path, &lock, err) != 0) ||
+        store_open_holding(path, mode, &lock, &s, err) != 0) {
         return -1;
     }
-    s->is_run = true;
     if (s->is_old) { /* a writer brings it up to date */
         store_close(s, NULL);
         struct store *writer = NULL;
@@ -243,11 +277,6 @@ int store_close(struct store *s, struct err *err)
     free(s->path);
     free(s);
     return ok;
-}
-
-static int exec(struct store *s, const char *sql, struct err *err)
-{
-    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, err);
 }
 
 int store_begin(struct store *s, struct err *err)

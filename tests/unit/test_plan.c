@@ -6,8 +6,12 @@
 
 #include <cmocka.h>
 
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "run/plan.h"
 
 #define ALL_CONDITIONS 0x3Fu
@@ -102,6 +106,89 @@ static void test_mistakes(void **state)
     assert_int_equal(err.code, ERR_USAGE);
 }
 
+/* Note in of_item the shard of its items, and count its samples. */
+static void take(const struct bench *b, const struct bench_selection *select, int n_prompts,
+                 int shard, int n_shards, int *of_item, long *ret_n_samples)
+{
+    struct plan p;
+    struct err err = {0};
+    assert_int_equal(plan_init(b, select, ALL_CONDITIONS, paths, (size_t)n_prompts, 1, &p, &err),
+                     0);
+    plan_take_shard(&p, shard, n_shards);
+    assert_true(p.shard == shard && p.n_shards == n_shards);
+    *ret_n_samples = 0;
+    for (size_t i = 0; i < b->n_samples; i++) {
+        *ret_n_samples += plan_has_sample(&p, &b->samples[i]);
+    }
+    for (size_t i = 0; i < b->items.n_items; i++) {
+        if (p.is_chosen[i]) {
+            assert_int_equal(of_item[i], 0); /* in one shard only */
+            of_item[i] = shard;
+        }
+    }
+    plan_release(&p);
+}
+
+/* Every item is in one shard, and in the same one whatever else is asked; twins are together. */
+static void test_shards(void **state)
+{
+    const struct bench *b = *state;
+    struct bench_selection all = {0};
+    char test[] = "test";
+    char *only[] = {test};
+    struct bench_selection part = {.only = only, .n_only = 1};
+    static const int counts[] = {1, 2, 3, 4, 7, 8, 16, 32, 64, 400};
+    size_t n_items = b->items.n_items;
+    int *of_item = xcalloc(n_items, sizeof *of_item);
+    int *of_part = xcalloc(n_items, sizeof *of_part);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        int n = counts[i];
+        long least = LONG_MAX, most = 0, sum = 0, ignored;
+        memset(of_item, 0, n_items * sizeof *of_item);
+        memset(of_part, 0, n_items * sizeof *of_part);
+        for (int k = 1; k <= n; k++) {
+            long n_samples;
+            take(b, &all, 1, k, n, of_item, &n_samples);
+            take(b, &part, 4, k, n, of_part, &ignored);
+            least = n_samples < least ? n_samples : least;
+            most = n_samples > most ? n_samples : most;
+            sum += n_samples;
+        }
+        assert_int_equal(sum, b->n_samples);
+        for (size_t t = 0; t < n_items; t++) {
+            const struct item *item = &b->items.items[t];
+            assert_in_range(of_item[t], 1, n);
+            assert_int_equal(of_part[t], item->split == SPLIT_TEST ? of_item[t] : 0);
+            if (item->twin) {
+                assert_int_equal(of_item[t],
+                                 of_item[item_find(&b->items, item->twin) - b->items.items]);
+            }
+        }
+        /* Shards differ by less than the smallest family, two pairs of voices: for 8 by 0.8%. */
+        printf("%d shards: %ld to %ld samples\n", n, least, most);
+        assert_true(n > 64 || most - least <= 4);
+    }
+    free(of_part);
+    free(of_item);
+}
+
+/* A shard that none of the chosen items is in has no trials, and is none the less one. */
+static void test_empty_shard(void **state)
+{
+    const struct bench *b = *state;
+    char one[] = "gaming-001";
+    char *only[] = {one};
+    struct bench_selection select = {.only = only, .n_only = 1};
+    int *of_item = xcalloc(b->items.n_items, sizeof *of_item);
+    long n_with = 0, n_samples;
+    for (int k = 1; k <= 5; k++) {
+        take(b, &select, 1, k, 5, of_item, &n_samples);
+        n_with += n_samples > 0;
+    }
+    assert_int_equal(n_with, 1);
+    free(of_item);
+}
+
 static int load(void **state)
 {
     static struct bench b;
@@ -121,6 +208,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trials),
         cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_empty_shard),
     };
     return cmocka_run_group_tests(tests, load, release);
 }
