@@ -32,6 +32,7 @@ extern const struct cmd cmd_plan;
 extern const struct cmd cmd_pull;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_show;
+extern const struct cmd cmd_slurm;
 extern const struct cmd cmd_sounds;
 extern const struct cmd cmd_stats;
 
