@@ -79,12 +79,25 @@ static int check_plan(const struct run_options *o, const struct plan *plan,
     return 0;
 }
 
+/* Limits are for the whole run: a shard has its part of them. */
+static void divide_limits(const struct plan *plan, struct remote_params *p)
+{
+    int n = plan->n_shards;
+    if (n > 1) {
+        int64_t rest = plan->shard <= p->max_requests % n;
+        int64_t part = p->max_requests / n + rest;
+        p->max_requests = p->max_requests > 0 && part == 0 ? -1 : part;
+        p->per_minute /= n;
+        p->max_cost /= n;
+    }
+}
+
 /* What earlier calls spent is taken from the budgets; none left: they are negative. */
 static int reduce_budgets(const char *db, struct remote_params *p, struct err *err)
 {
     struct store *store = NULL;
     struct store_spending spent = {0};
-    if ((p->max_requests == 0 && p->max_cost <= 0) || !fs_exists(db)) {
+    if ((p->max_requests <= 0 && p->max_cost <= 0) || !fs_exists(db)) {
         return 0;
     }
     if (store_open(db, STORE_READ, &store, err) != 0) {
@@ -117,8 +130,9 @@ static int show_request(const struct run_params *p, struct err *err)
     return request ? 0 : -1;
 }
 
+/* remote: where p->remote points, if anywhere. */
 static int ask(const char *bench_dir, const struct run_options *o, struct run_params p,
-               struct run_summary *summary, struct err *err)
+               struct remote_params *remote, struct run_summary *summary, struct err *err)
 {
     struct dataset dataset = {0};
     struct plan plan = {0};
@@ -132,6 +146,12 @@ static int ask(const char *bench_dir, const struct run_options *o, struct run_pa
         p.plan = &plan;
         p.is_refusal = is_refusal;
         p.user = judge;
+        if (remote) {
+            divide_limits(&plan, remote);
+        }
+        ok = remote ? reduce_budgets(p.db_path, remote, err) : 0;
+    }
+    if (ok == 0) {
         ok = o->is_dry ? show_request(&p, err) : run_model(&p, summary, err);
     }
     rule_judge_free(judge);
@@ -162,11 +182,9 @@ static int run_with(const char *bench_dir, const struct run_options *o, struct e
     if (ok == 0 && o->temperature) {
         ok = model_number(o->temperature, "--temperature", 0, 100, &p.temperature, err);
     }
-    if (ok == 0 && model.is_served) {
-        ok = reduce_budgets(db, &model.remote, err);
-    }
     if (ok == 0) {
-        ok = ask(bench_dir, o, p, &summary, err);
+        struct remote_params *remote = model.is_served ? &model.remote : NULL;
+        ok = ask(bench_dir, o, p, remote, &summary, err);
     }
     int status = summary.n_trials > 0 ? report(db, &summary) : EXIT_FINE;
     free(db);
