@@ -557,6 +557,9 @@ static int run_pending(struct runner *r, struct err *err)
     progress_start(&r->progress, "run", (long)r->n_trials, (long)n_stored(r));
     int ok = advance(r, err) == 0 ? answer_all(r, err) : -1;
     progress_end(&r->progress, NULL);
+    if (ok != 0 && err->code != ERR_CANCELLED && err->code != ERR_MODEL) {
+        return -1; /* the file does not take what it is given */
+    }
     struct err late = {0};
     if (store_end_call(r->store, r->call_id, r->n_new, &late) != 0 && ok == 0) {
         *err = late;
