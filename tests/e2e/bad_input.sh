@@ -211,7 +211,7 @@ if mkdir small-disk && mount -t tmpfs -o size=300k tmpfs small-disk 2>/dev/null;
     fails "a run does not go on there" 1 'small-disk/run.db.*Read-only' "$AOR" run "$BENCH" -c text -o small-disk/run.db
     fails "a run file of schema 1 is not brought up to date there" 1 'small-disk/old.db.*Read-only' "$AOR" stats small-disk/old.db
     fails "nor for a plan" 1 'small-disk/old.db.*Read-only' "$AOR" plan "$BENCH" -o small-disk/old.db
-    updated() { "$AOR" stats old.db && [ "$(sql old.db 'pragma user_version')" = 2 ]; }
+    updated() { "$AOR" stats old.db && [ "$(sql old.db 'pragma user_version')" = 3 ]; }
     ok "elsewhere it is" updated
     ok "a benchmark on a read-only mount runs" "$AOR" run small-disk/b -c speech -o ro.db
     fails "a run file on a read-only disk" 1 'small-disk/new.db.*(Read-only|unable to open)' "$AOR" run "$BENCH" -o small-disk/new.db
