@@ -70,6 +70,14 @@ long_pid=$pid
 ) &
 long_run=$!
 
+# And a server that never says anything but 429.
+start never --faults hint_ms=1000
+(
+    run -c matched -o never.db 2>never.err
+    echo $? >never.status
+) &
+never_run=$!
+
 # What all faults at once come to. chaos NAME RUN_OPTION...
 ALL="-a direct,direct-b,direct-c,cot,cot-b,cot-c,audio-last,transcribe,transcribe-b,transcribe-c"
 EVERYWHERE="-c matched,speech,noise,mismatched,text,text-scene"
@@ -298,6 +306,12 @@ URL=https://127.0.0.1:$h2_port/v1
 http2() { SSL_CERT_FILE=$T/cert.pem run -c matched,text -o h2.db && cat protocol.log && [ "$(grep -c '^HTTP/2.0 200' protocol.log)" -ge 76 ]; }
 ok "HTTP/2" http2
 
+wait $never_run
+gives_up() {
+    cat never.err
+    [ "$(cat never.status)" -eq 1 ] && grep -q '429: slow down' never.err && [ "$(n_stored never.db)" -eq 0 ]
+}
+ok "nothing but 429 ends the run, and its trials stay as they were" gives_up
 wait $long_run
 stop "$long_pid"
 read -r status seconds <long.status
