@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/http.h"
 #include "base/log.h"
@@ -17,7 +18,8 @@
 #define MAX_WAIT_S 300.0 /* at a server's word */
 #define RESTING_S 60.0   /* without any connection to any endpoint: then it stops */
 #define MAX_READY 32     /* questions whose sounds are held ahead of those in flight */
-#define N_SHOWN 40       /* characters of a sound that a preview shows */
+#define SPARE_FILES 64
+#define N_SHOWN 40 /* characters of a sound that a preview shows */
 
 struct endpoint {
     const char *url;
@@ -611,8 +613,28 @@ int remote_check_key(const struct preset_api *api, struct err *err)
     return request_key(api, &key, err);
 }
 
+/* Each request in flight is an open file, and sounds want some too. */
+static int want_files(int n_parallel, struct err *err)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)n_parallel + SPARE_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return 0;
+    }
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur >= wanted
+               ? 0
+               : err_set(err, ERR_USAGE, "--parallel %d wants %llu open files (ulimit -Hn: %llu)",
+                         n_parallel, (unsigned long long)wanted,
+                         (unsigned long long)limit.rlim_max);
+}
+
 int remote_open(const struct remote_params *params, struct model **ret, struct err *err)
 {
+    if (want_files(params->n_parallel, err) != 0) {
+        return -1;
+    }
     struct remote *r = xcalloc(1, sizeof *r);
     r->base.class = &remote_class;
     r->params = *params;

@@ -28,6 +28,7 @@ enum frame_kind {
 
 #define MAX_TEXT (16u << 20)
 #define N_STRINGS 3
+#define PIPE_BYTES (1 << 20)
 #define ALIVE_EVERY_S 0.5
 
 struct frame {
@@ -340,6 +341,13 @@ int worker_start(struct worker *w, const struct worker_params *params, struct wo
         close(in[0]);
         close(in[1]);
         return -1;
+    }
+    /*
+     * All that a child is given at a time fits, so that the two never wait for each other's pipes:
+     * up to 16,000 trials, more than any child has room for.
+     */
+    if (params->remote) {
+        fcntl(in[1], F_SETPIPE_SZ, PIPE_BYTES);
     }
     pid_t parent = getpid();
     pid_t pid = fork();
