@@ -2,7 +2,9 @@
 """Asks a llama-server what a run asked, over HTTP and one by one: peer.py RUN.db URL AUDIO WHERE
 
 WHERE is SQL about the trials; AUDIO holds <condition>/**/<sample>.flac. Prints the trials whose
-answers are not the run's, and how many are. The messages are made from the run file's prompts.
+answers are not the run's, and how many are. Where two tokens were exactly even (a margin of 0, as
+some processors round) the server's sampler takes either: those are counted apart, and few. The
+messages are made from the run file's prompts.
 """
 import base64
 import json
@@ -49,16 +51,19 @@ def ask(trial):
 connection = sqlite3.connect(db)
 connection.row_factory = sqlite3.Row
 trials = connection.execute(
-    "select t.sample, t.condition, t.strategy, r.text answer, s.text words, q.prompt yaml, c.words scene_words"
+    "select t.sample, t.condition, t.strategy, r.text answer, r.margin margin, s.text words, q.prompt yaml, c.words scene_words"
     " from trial t join response r on r.trial = t.id join sample s on s.id = t.sample"
     f" join strategy q on q.name = t.strategy left join scene c on c.id = t.scene where {where} order by t.id")
-n = n_equal = 0
+n = n_equal = n_even = 0
 for trial in trials:
+    if trial["margin"] == 0:
+        n_even += 1
+        continue
     theirs = ask(trial)
     n += 1
     n_equal += theirs == trial["answer"]
     if theirs != trial["answer"]:
         print(f"{trial['sample']} {trial['condition']} {trial['strategy']}\n"
               f"  ours:   {trial['answer']!r}\n  theirs: {theirs!r}")
-print(f"{n_equal} of {n} answers are llama-server's")
-sys.exit(n == 0 or n_equal < n)
+print(f"{n_equal} of {n} answers are llama-server's, {n_even} more have even tokens")
+sys.exit(n == 0 or n_equal < n or n_even > n // 20)
