@@ -350,11 +350,15 @@ static int take_reply(struct runner *r, struct lane *l, const struct worker_repl
 
 /*
  * The lane's process died. What it had is asked again, alone; what kills it alone gets an error
- * row.
+ * row. One that was stopping does not come back: what it dropped is with nobody any more.
  */
 static int take_death(struct runner *r, struct lane *l, const struct err *death, struct err *err)
 {
     worker_stop(&l->worker);
+    if (l->is_stopping) {
+        *err = *death;
+        return -1;
+    }
     if (!l->is_alone) {
         memcpy(l->suspects, l->in_flight, l->n_in_flight * sizeof *l->suspects);
         l->n_suspects = l->n_in_flight;

@@ -239,6 +239,22 @@ for fault in forbidden missing no_quota; do
     ok "and leaves the trials as they were" stays_open
     stop "$pid"
 done
+# Its process dies while it waits for the last answers before it says why it stops.
+start dying --faults missing=500,late=500 --latency-ms 1500 --slower 20
+dying() {
+    "$AOR" run "$BENCH" -m chaos --url "$URL" -c matched -o dying.db 2>.all &
+    runner=$!
+    reaches 10 n_asked
+    sleep 2 # the first 404 has come
+    child=$(pgrep -P $runner)
+    kill -9 "$child"
+    wait $runner
+    status=$?
+    tail -n 5 .all
+    [ $status -eq 1 ] && grep -q 'process died (Killed)' .all && [ "$(n_stored dying.db)" -eq 0 ]
+}
+ok "a process that dies as it stops ends the run, and its trials stay as they were" dying
+stop "$pid"
 start day --faults day_quota=1000
 fails "a quota of the day ends the run" 1 . run --api gemini -c matched --parallel 4 -o day.db
 stop "$pid"
