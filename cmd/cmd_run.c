@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/cancel.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd.h"
@@ -92,30 +91,6 @@ static void divide_limits(const struct plan *plan, struct remote_params *p)
     }
 }
 
-/* What earlier calls spent is taken from the budgets; none left: they are negative. */
-static int reduce_budgets(const char *db, struct remote_params *p, struct err *err)
-{
-    struct store *store = NULL;
-    struct store_spending spent = {0};
-    if ((p->max_requests <= 0 && p->max_cost <= 0) || !fs_exists(db)) {
-        return 0;
-    }
-    if (store_open(db, STORE_READ, &store, err) != 0) {
-        return -1;
-    }
-    int ok = store_sum_spending(store, &spent, err);
-    store_close(store, NULL);
-    if (p->max_requests > 0) {
-        p->max_requests -= spent.n_requests;
-        p->max_requests -= p->max_requests == 0;
-    }
-    if (p->max_cost > 0) {
-        p->max_cost -= spent.cost;
-        p->max_cost = p->max_cost > 0 ? p->max_cost : -1;
-    }
-    return ok;
-}
-
 /* --dry-run: the first request, and nothing is sent or stored. */
 static int show_request(const struct run_params *p, struct err *err)
 {
@@ -149,9 +124,6 @@ static int ask(const char *bench_dir, const struct run_options *o, struct run_pa
         if (remote) {
             divide_limits(&plan, remote);
         }
-        ok = remote ? reduce_budgets(p.db_path, remote, err) : 0;
-    }
-    if (ok == 0) {
         ok = o->is_dry ? show_request(&p, err) : run_model(&p, summary, err);
     }
     rule_judge_free(judge);

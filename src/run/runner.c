@@ -1,6 +1,7 @@
 #include "run/runner.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,8 @@ struct runner {
     const struct dataset *dataset;
     struct store *store;
     struct worker_params worker_params;
+    struct remote_params remote; /* with what is left of the budgets */
+    struct store_spending spent; /* by this call and those before it */
     struct worker_model model;
     struct lane *lanes; /* [n_lanes] */
     int n_lanes;
@@ -133,9 +136,27 @@ static int64_t n_stored(const struct runner *r)
     return r->n_answers + r->n_blocks + r->n_errors;
 }
 
+/* What was spent is taken from the budgets; where none is left they are negative. */
+static void reduce_budgets(struct runner *r)
+{
+    struct remote_params *p = &r->remote;
+    *p = *r->params->remote;
+    if (p->max_requests > 0) {
+        p->max_requests -= r->spent.n_requests;
+        p->max_requests -= p->max_requests == 0;
+    }
+    if (p->max_cost > 0) {
+        p->max_cost -= r->spent.cost;
+        p->max_cost = p->max_cost > 0 ? p->max_cost : -1;
+    }
+}
+
 static int start_lane(struct runner *r, struct lane *l, struct err *err)
 {
     worker_stop(&l->worker);
+    if (r->params->remote) {
+        reduce_budgets(r);
+    }
     return worker_start(&l->worker, &r->worker_params, &r->model, err);
 }
 
@@ -190,7 +211,7 @@ static int put_facts(struct runner *r, struct err *err)
 static int prepare(struct runner *r, struct err *err)
 {
     if (store_begin(r->store, err) != 0 || record_run(r->store, r->params, err) != 0 ||
-        count_trials(r, err) != 0) {
+        store_sum_spending(r->store, &r->spent, err) != 0 || count_trials(r, err) != 0) {
         return -1;
     }
     r->n_deaths = r->n_answers + r->n_blocks > 0 ? -1 : 0;
@@ -337,6 +358,8 @@ static int take_reply(struct runner *r, struct lane *l, const struct worker_repl
         l->is_stopping = !r->is_draining;
         return 0;
     }
+    r->spent.n_requests += a->n_tries;
+    r->spent.cost += fmax(0, a->cost);
     if (a->outcome != MODEL_FAILED) {
         return store_answer(r, &task, a, err);
     }
@@ -596,7 +619,7 @@ int run_model(const struct run_params *p, struct run_summary *ret, struct err *e
         r.worker_params = (struct worker_params){.dataset = p->dataset,
                                                  .plan = p->plan,
                                                  .local = p->local,
-                                                 .remote = p->remote,
+                                                 .remote = p->remote ? &r.remote : NULL,
                                                  .temperature = p->temperature,
                                                  .seed = p->seed,
                                                  .timeout_s = p->timeout_s};

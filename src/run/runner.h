@@ -20,7 +20,7 @@ struct run_params {
     const struct plan *plan;
     const char *db_path;
     const struct local_params *local;
-    const struct remote_params *remote; /* NULL: a local model. Budgets: what earlier calls left */
+    const struct remote_params *remote; /* NULL: a local model. Budgets: of the whole run file */
     int n_workers;      /* processes, each with the model; 0: one a processor for a model below
                            LOCAL_SMALL_MODEL without threads of its own, otherwise one */
     double temperature; /* 0: greedy */

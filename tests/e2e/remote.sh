@@ -170,6 +170,22 @@ ok "which goes on later" run -c matched,speech,text -o bound.db
 stop "$pid"
 ok "with nothing twice" python3 "$CHECK" bound.db bound.json /dev/null 0
 
+start lost --latency-ms 100
+lost() {
+    "$AOR" run "$BENCH" -m chaos --url "$URL" -c matched,speech --parallel 4 --max-requests 40 -o lost.db 2>.all &
+    runner=$!
+    reaches 25 n_asked
+    child=$(pgrep -P $runner)
+    kill -9 "$child"
+    wait $runner
+    status=$?
+    tail -n 2 .all
+    n_asked
+    [ $status -eq 1 ] && grep -q -e --max-requests .all && [ "$(n_stored lost.db)" -eq 40 ] && [ "$(n_asked)" -le 44 ]
+}
+ok "also where its process dies in between" lost
+stop "$pid"
+
 start cost
 preset priced "$URL" 'price: {input: 10, audio: 100, output: 1000, as_of: 2026-11-01}'
 # 40 tokens of words, 60 of sound, 20 of the answer: 0.0264 dollars.
