@@ -220,6 +220,8 @@ void wire_parse(const struct preset_api *api, int status, const char *body, size
         hide(&ret->text, secret);
     }
     hide(&ret->reason, secret);
+    hide(&ret->model, secret);
+    hide(&ret->fingerprint, secret);
     json_decref(answer);
     free(text);
 }

@@ -519,6 +519,19 @@ static void test_key_is_masked(void **state)
                  "finishReason: X...", NULL);
     assert_reply(&gemini, 200, "{\"promptFeedback\":{\"blockReason\":\"" KEY "\"}}", WIRE_BLOCK, "",
                  "blockReason: ...");
+    struct wire_reply r = parse(
+        &gemini, 200,
+        "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"}],"
+        "\"modelVersion\":\"for " KEY "\"}");
+    assert_string_equal(r.model, "for ...");
+    wire_reply_release(&r);
+    api.is_streamed = false;
+    r = parse(&api, 200,
+              "{\"model\":\"" KEY "\",\"system_fingerprint\":\"fp " KEY "\","
+              "\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}");
+    assert_string_equal(r.model, "...");
+    assert_string_equal(r.fingerprint, "fp ...");
+    wire_reply_release(&r);
 }
 
 /* -- Gemini */
