@@ -341,7 +341,7 @@ void http_client_poll(struct http_client *c, int wake_fd, int timeout_ms, http_d
             struct transfer *t = NULL;
             CURLcode code = m->data.result;
             curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-            finish(c, t, code, done, user);
+            finish(c, t, t->is_complete ? CURLE_OK : code, done, user);
         }
     }
     finish_complete(c, done, user);

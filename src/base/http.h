@@ -64,8 +64,8 @@ struct http_send {
     size_t n_parts;
     size_t max_reply;      /* bytes */
     long timeout_ms;       /* from connecting to the last byte */
-    const char *ends_with; /* so the body's last line begins, where the server may then leave the
-                              connection open: a moment later the request is done. NULL */
+    const char *ends_with; /* the body's last line, after which the server may leave the connection
+                              open or break it: a moment later the request is done. NULL */
     void *user;
 };
 int http_client_send(struct http_client *c, const struct http_send *send, struct err *err);

@@ -329,8 +329,12 @@ static struct seen get(int port, long timeout_ms)
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", port);
     struct seen seen = {0};
-    struct http_send send = {
-        .url = url, .headers = headers, .max_reply = 1000, .timeout_ms = timeout_ms, .user = &seen};
+    struct http_send send = {.url = url,
+                             .headers = headers,
+                             .max_reply = 1000,
+                             .timeout_ms = timeout_ms,
+                             .ends_with = "the end",
+                             .user = &seen};
     struct http_client *c;
     assert_int_equal(http_client_open(&c, NULL), 0);
     assert_int_equal(http_client_send(c, &send, NULL), 0);
@@ -355,6 +359,8 @@ static void test_faults(void **state)
         {"garbage\r\n", HTTP_BROKEN, -1},
         {"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", HTTP_BROKEN, -1},
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", HTTP_BROKEN, -1},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\na\nthe en", HTTP_BROKEN, -1},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\na\nthe end\n", HTTP_NO_FAULT, -1},
         {"HTTP/1.1 429 No\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n", HTTP_NO_FAULT, 2},
         {"HTTP/1.1 429 No\r\nretry-after-ms: 90000\r\nContent-Length: 0\r\n\r\n", HTTP_NO_FAULT,
          90},
