@@ -1,5 +1,6 @@
 #include "store/merge.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -83,7 +84,9 @@ static const struct part second_parts[] = {
      "FROM response r JOIN trial t ON t.id = r.trial LEFT JOIN server s ON s.id = r.server",
      "SELECT 'another answer to trial ' || ?1 || ', ' || ?2 || ', ' || ?3 || ', repeat ' || ?4 "
      "FROM response WHERE trial = " TRIAL " AND kind <> 'error' AND ?5 <> 'error' AND NOT "
-     "(kind = ?5 AND text = ?6 AND finish IS ?7 AND answer_at = ?13 AND reason IS ?17)",
+     "(kind = ?5 AND text = ?6 AND finish IS ?7 AND answer_at = ?13 AND reason IS ?17) "
+     /* written meanwhile: SQLite would give it a number of its own */
+     "UNION ALL SELECT 'a trial that it did not have before' WHERE " TRIAL " IS NULL",
      "INSERT INTO response (trial, kind, text, finish, n_prompt_tokens, n_answer_tokens, "
      "prefill_s, decode_s, stored_at, answer_at, margin, checked, check_margin, reason, server, "
      "n_tries, cost) VALUES (" TRIAL ", ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
@@ -344,6 +347,21 @@ static int remove_left(const char *path, struct err *err)
     return ok;
 }
 
+/* The journal of a file that somebody removed would be taken for the new file's. */
+static int remove_journal(const char *path, struct err *err)
+{
+    static const char *const ends[] = {"-journal", "-wal", "-shm"};
+    int ok = 0;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char *journal = xasprintf("%s%s", path, ends[i]);
+        if (unlink(journal) != 0 && errno != ENOENT) {
+            ok = err_errno(err, "%s", journal);
+        }
+        free(journal);
+    }
+    return ok;
+}
+
 static int check_old(struct merge *m, struct err *err)
 {
     char *shard = NULL;
@@ -366,13 +384,13 @@ static int take_path(struct merge *m, struct err *err)
         return -1;
     }
     if (!fs_exists(m->path)) {
-        return 0;
+        return remove_journal(m->path, err);
     }
     if (store_open_holding(m->path, STORE_WRITE, &m->lock, &m->old, err) != 0 ||
         check_old(m, err) != 0) {
         return -1;
     }
-    /* What is left of its journal would be taken for the new file's. */
+    /* Its journal likewise. */
     if (sqlite3_exec(store_db(m->old), "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) !=
         SQLITE_OK) {
         store_db_fail(store_db(m->old), m->path, err);

@@ -164,6 +164,34 @@ static void test_merge(void **state)
     }
 }
 
+/* What a killed writer left of a file that is gone does not come into the new one. */
+static void test_old_journal(void **state)
+{
+    (void)state;
+    char *shard = make("s1", NULL, "m", "a=A b");
+    char *out = in_dir("out.db");
+    char *wal = in_dir("out.db-wal");
+    struct store *s = NULL;
+    struct buf journal = {0};
+    struct store_merged m = {0};
+    struct err err = {0};
+    unlink(out);
+    assert_int_equal(store_open(out, STORE_CREATE, &s, &err), 0);
+    assert_int_equal(store_put_info(s, "model", "gone", &err), 0);
+    assert_int_equal(fs_read(wal, 1 << 20, &journal, &err), 0);
+    assert_int_equal(store_close(s, &err), 0);
+    unlink(out);
+    assert_int_equal(fs_write(wal, journal.data, journal.len, &err), 0);
+    assert_int_equal(merge_all(out, &shard, 1, &m, &err), 0);
+    check_content(out, "1 a =A refusal 0.5\n2 b  - -1\n"
+                       "run.shard=-\nmodel=m\nmachine=s1\nmerged.1/3=-\n");
+    store_merged_release(&m);
+    buf_release(&journal);
+    free(wal);
+    free(out);
+    free(shard);
+}
+
 /* out stays as it was, and nothing is left beside it. */
 static void refused(char *out, char *source, enum err_code code, const char *why)
 {
@@ -253,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_old_journal),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
