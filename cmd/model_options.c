@@ -239,6 +239,9 @@ int model_choose(const struct model_options *o, struct model_choice *ret, struct
 
 void model_choice_release(struct model_choice *c)
 {
+    if (!c->preset.has_api) { /* else it is the preset's */
+        free(c->api.body);
+    }
     preset_release(&c->preset);
     cmd_free_list(c->urls, c->n_urls);
     free(c->text_path);

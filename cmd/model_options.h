@@ -28,7 +28,7 @@ struct model_choice {
     char *db_name;    /* the run file's default name */
 
     struct preset preset;
-    struct preset_api api; /* strings borrowed from preset, options and urls */
+    struct preset_api api; /* strings borrowed from preset and options, but for a default's body */
     char **urls;
     size_t n_urls;
     char *text_path, *mmproj_path;

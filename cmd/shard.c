@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ static int read_number(const char *name, long *ret, struct err *err)
     const char *text = getenv(name);
     char *end = NULL;
     long v = text ? strtol(text, &end, 10) : 0;
-    if (!text || end == text || *end != '\0' || v < 0) {
+    if (!text || end == text || *end != '\0' || v < 0 || v > INT32_MAX) {
         return err_set(err, ERR_USAGE, "--shard auto: %s is %s; say --shard K/N", name,
                        text ? "no number" : "not set");
     }

@@ -84,8 +84,8 @@ int preset_load(const char *path, struct preset *ret, struct err *err);
 int preset_parse(const char *yaml, size_t n, const char *name, struct preset *ret, struct err *err);
 void preset_release(struct preset *p);
 
-/* What an openai server is asked with where no preset says otherwise: url and model are set by the
- * caller and owned by *ret. */
+/* What an openai server is asked with where no preset says otherwise; without url and model. Its
+ * body is the caller's. */
 struct preset_api preset_default_api(void);
 
 #endif

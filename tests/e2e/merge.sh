@@ -222,5 +222,6 @@ unfit "an array with a step" 'from 6 to 8 has 2 tasks' $ARRAY SLURM_ARRAY_TASK_C
 unfit "an array without its size" 'SLURM_ARRAY_TASK_COUNT is not set' $ARRAY
 unfit "a rank beyond the size" 'PMI_RANK=2 and PMI_SIZE=2' PMI_RANK=2 PMI_SIZE=2
 unfit "a rank that is none" 'PMI_RANK is no number' PMI_RANK=x PMI_SIZE=2
+unfit "a rank beyond all numbers" 'PMI_RANK is no number' PMI_RANK=9223372036854775807 PMI_SIZE=9223372036854775807
 for bad in 0/3 4/3 2 2/ /3 1/3x a/b 1/100001; do fails "--shard $bad" 2 'wants K/N' "$AOR" run "$BENCH" --shard $bad; done
 finish
