@@ -22,6 +22,7 @@
  * where answers are slow, as at a signal all that is in flight is waited for.
  */
 #define N_AHEAD 16
+_Static_assert(N_AHEAD + WORKER_MAX_GROUP <= WORKER_MAX_AHEAD, "what a lane has fits its room");
 
 /* One of the model's processes and what it has. */
 struct lane {
@@ -222,7 +223,7 @@ static int prepare(struct runner *r, struct err *err)
         }
         r->n_lanes = choose_lanes(r);
         for (int i = 0; i < r->n_lanes; i++) {
-            size_t n_room = (size_t)r->model.facts.n_parallel + N_AHEAD + WORKER_MAX_GROUP;
+            size_t n_room = (size_t)r->model.facts.n_parallel + WORKER_MAX_AHEAD;
             r->lanes[i].in_flight = xcalloc(n_room, sizeof *r->lanes[i].in_flight);
             r->lanes[i].suspects = xcalloc(n_room, sizeof *r->lanes[i].suspects);
         }

@@ -28,7 +28,6 @@ enum frame_kind {
 
 #define MAX_TEXT (16u << 20)
 #define N_STRINGS 3
-#define PIPE_BYTES (1 << 20)
 #define ALIVE_EVERY_S 0.5
 
 struct frame {
@@ -329,6 +328,21 @@ static int wait_until_loaded(struct worker *w, struct worker_model *ret, struct 
     return ok;
 }
 
+/*
+ * All that a child is given at a time fits into its pipe, so that the two never wait for each
+ * other's. No more is asked for than that: what a user's pipes may take together is limited.
+ */
+static int make_room(const struct worker *w, const struct model_facts *facts, struct err *err)
+{
+    int n_tasks = facts->n_parallel + WORKER_MAX_AHEAD;
+    /* Half of it may be lost, as pages are not filled. */
+    int n_bytes = 2 * n_tasks * (int)(sizeof(uint32_t) + sizeof(struct worker_task));
+    return fcntl(w->to_child, F_GETPIPE_SZ) >= n_bytes ||
+                   fcntl(w->to_child, F_SETPIPE_SZ, n_bytes) >= n_bytes
+               ? 0
+               : err_errno(err, "a pipe of %d bytes to the model's process", n_bytes);
+}
+
 int worker_start(struct worker *w, const struct worker_params *params, struct worker_model *ret,
                  struct err *err)
 {
@@ -341,13 +355,6 @@ int worker_start(struct worker *w, const struct worker_params *params, struct wo
         close(in[0]);
         close(in[1]);
         return -1;
-    }
-    /*
-     * All that a child is given at a time fits, so that the two never wait for each other's pipes:
-     * up to 16,000 trials, more than any child has room for.
-     */
-    if (params->remote) {
-        fcntl(in[1], F_SETPIPE_SZ, PIPE_BYTES);
     }
     pid_t parent = getpid();
     pid_t pid = fork();
@@ -373,7 +380,7 @@ int worker_start(struct worker *w, const struct worker_params *params, struct wo
         return -1;
     }
     *w = (struct worker){params, pid, in[1], out[0], clock_s()};
-    if (wait_until_loaded(w, ret, err) != 0) {
+    if (wait_until_loaded(w, ret, err) != 0 || make_room(w, &ret->facts, err) != 0) {
         worker_stop(w);
         return -1;
     }

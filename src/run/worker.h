@@ -18,6 +18,7 @@
 #include "run/plan.h"
 
 #define WORKER_MAX_GROUP 32 /* trials that share an audio, handed over at once */
+#define WORKER_MAX_AHEAD 64 /* trials that a child may have beyond its facts.n_parallel */
 
 struct worker_params {
     const struct dataset *dataset;
