@@ -106,6 +106,7 @@ static int put_local_model(struct record *r, struct err *err)
     }
     if (local_check_file(m->text_path, err) != 0 ||
         (m->mmproj_path && local_check_file(m->mmproj_path, err) != 0) ||
+        put_identity(r, "model.protocol", "none", err) != 0 || /* tells it from a served one */
         put_file_identity(r, "model.text.sha256", m->text_path, err) != 0 ||
         put_file_identity(r, "model.mmproj.sha256", m->mmproj_path, err) != 0 ||
         put_identity(r, "model.template.sha256", template_hex, err) != 0 ||

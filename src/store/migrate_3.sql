@@ -1,4 +1,6 @@
--- From schema 2: kinds of responses, servers, tries and costs.
+-- From schema 2: kinds of responses, servers, tries and costs. All models were local.
+INSERT OR IGNORE INTO info VALUES ('model.protocol', 'none');
+
 CREATE TABLE server (
     id INTEGER PRIMARY KEY,
     facts TEXT NOT NULL UNIQUE

@@ -102,6 +102,15 @@ served=chaos
 start gemini --faults all --slower 5.5
 chaos gemini --api gemini -c matched,noise,text -a direct,cot,transcribe
 
+# Another model's run file.
+start kind
+"$AOR" run "$BENCH" -c text -o local.db 2>/dev/null
+fails "a served model in a local one's run file" 2 'another model.protocol' run -c text -o local.db
+run -c text -o chaos.db 2>/dev/null
+fails "a local model in a served one's run file" 2 'another model.protocol' "$AOR" run "$BENCH" -c text -o chaos.db
+fails "the two as one" 2 'another model.protocol' "$AOR" merge -o both.db local.db chaos.db
+stop "$pid"
+
 # Other ways to send a sound.
 start forms
 preset mp3 "$URL" 'audio: audio_url' 'format: mp3' 'max_tokens: max_completion_tokens'

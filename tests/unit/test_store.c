@@ -195,6 +195,10 @@ static void test_migration(void **state)
         struct store_trial t;
         assert_int_equal(store_next_pending(s, -1, &t, &err), 0);
         assert_true(t.id == 9 && t.repeat == 1);
+        char *protocol;
+        assert_int_equal(store_get_info(s, "model.protocol", &protocol, &err), 0);
+        assert_string_equal(protocol, "none"); /* as aor run writes it for a local model */
+        free(protocol);
         assert_int_equal(store_close(s, &err), 0);
     }
 }
