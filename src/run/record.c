@@ -145,15 +145,25 @@ static int put_served_model(struct record *r, struct err *err)
     return ok;
 }
 
-static int put_model(struct record *r, struct err *err)
+/* What the model is sent of it. */
+static int put_sampling(struct record *r, struct err *err)
 {
-    if ((r->params->remote ? put_served_model(r, err) : put_local_model(r, err)) != 0 ||
-        put_number_identity(r, "sampling.temperature", r->params->temperature, err) != 0) {
+    const struct run_params *p = r->params;
+    if (p->remote && !p->remote->api->takes_temperature) {
+        return put_identity(r, "sampling.temperature", "none", err);
+    }
+    if (put_number_identity(r, "sampling.temperature", p->temperature, err) != 0) {
         return -1;
     }
-    return r->params->temperature > 0
-               ? put_number_identity(r, "sampling.seed", (double)r->params->seed, err)
-               : 0;
+    return p->temperature > 0 ? put_number_identity(r, "sampling.seed", (double)p->seed, err) : 0;
+}
+
+static int put_model(struct record *r, struct err *err)
+{
+    return (r->params->remote ? put_served_model(r, err) : put_local_model(r, err)) == 0 &&
+                   put_sampling(r, err) == 0
+               ? 0
+               : -1;
 }
 
 static int put_strategies(struct record *r, struct err *err)

@@ -108,6 +108,11 @@ start kind
 fails "a served model in a local one's run file" 2 'another model.protocol' run -c text -o local.db
 run -c text -o chaos.db 2>/dev/null
 fails "a local model in a served one's run file" 2 'another model.protocol' "$AOR" run "$BENCH" -c text -o chaos.db
+preset fixed "$URL" 'temperature: false'
+served=./fixed.yaml
+run -c text --temperature 0.5 -o fixed.db 2>/dev/null
+served=chaos
+fails "a run without a temperature, and one with it" 2 'another sampling.temperature .none, now 0.5' run -c text --temperature 0.5 -o fixed.db
 fails "the two as one" 2 'another model.protocol' "$AOR" merge -o both.db local.db chaos.db
 stop "$pid"
 
