@@ -271,19 +271,21 @@ static void write_merging(struct slurm *s)
     begin_script(s, "Their merge, after the array: sbatch --dependency=afterany:JOB.", "merge", b);
     buf_adds(b, "#SBATCH --output=merge-%j.log\n");
     begin_commands(s, b);
-    buf_adds(b, "exec ");
-    add_word(b, s->aor);
-    buf_adds(b, " merge -o ");
-    add_word(b, s->out);
-    buf_adds(b, " ");
+    /* By number: the folder may hold those of RUN-2.db too. */
+    buf_addf(b, "k=1\nwhile [ $k -le %ld ]; do\n    shard=", s->n_shards);
     char *begin = xasprintf("%s/%s-", s->folder, s->stem);
     add_word(b, begin);
     free(begin);
-    char *end = xasprintf("-of-%ld%s", s->n_shards, s->tail);
-    buf_adds(b, "*");
-    add_word(b, end);
-    free(end);
-    buf_adds(b, "\n");
+    buf_addf(b,
+             "$k-of-%ld%s\n"
+             "    [ -e \"$shard\" ] && set -- \"$@\" \"$shard\"\n"
+             "    k=$((k + 1))\n"
+             "done\nexec ",
+             s->n_shards, s->tail);
+    add_word(b, s->aor);
+    buf_adds(b, " merge -o ");
+    add_word(b, s->out);
+    buf_adds(b, " \"$@\"\n");
 }
 
 /* What sbatch says of the job: "12" or "12;cluster". */

@@ -42,6 +42,15 @@ mkdir three.shards && touch three.shards/three-1-of-4.db three.shards/three-old.
 fails "a folder with shards of another number" 2 'three-1-of-4.db: is a shard of 4, not of 3' no_slurm -o three.db -n 3
 touch three.shards/three-2-of-3.db && rm three.shards/three-1-of-4.db
 fails "and with those of this" 1 'there is no Slurm' no_slurm -o three.db -n 3
+merged() { # the shards that the script to merge RUN.db names
+    no_slurm -o "$1" -n 12 --dir both --print | sed -n '/Their merge/,$p' | sed 's/^exec .* -o/echo/' | sh
+}
+alone() {
+    is "shards of a" "$(merged a.db)" "$HERE/a.db $HERE/both/a-2-of-12.db $HERE/both/a-11-of-12.db" &&
+        is "shards of a-2" "$(merged a-2.db)" "$HERE/a-2.db $HERE/both/a-2-3-of-12.db"
+}
+mkdir both && touch both/a-2-of-12.db both/a-11-of-12.db both/a-2-3-of-12.db
+ok "two runs in one folder are merged each alone" alone
 
 # A Slurm of our own.
 S=$T/slurm
