@@ -6,6 +6,7 @@
 #include "base/cancel.h"
 #include "base/download.h"
 #include "base/fs.h"
+#include "base/http.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd.h"
@@ -32,30 +33,18 @@ static bool is_private(const char *url)
     return false;
 }
 
-static bool is_token(const char *s)
-{
-    size_t n = strlen(s);
-    for (size_t i = 0; i < n; i++) {
-        if (s[i] <= ' ' || s[i] > '~') {
-            return false;
-        }
-    }
-    return true;
-}
-
 static int find_hub(const char *option, struct hub *ret, struct err *err)
 {
     const char *endpoint = getenv("HF_ENDPOINT");
-    const char *token = getenv("HF_TOKEN");
+    const char *token;
     const char *url = option ? option : endpoint && *endpoint ? endpoint : HUB;
     const char *from = option ? "--hub" : "HF_ENDPOINT";
     if (!download_is_base_url(url)) {
         return err_set(err, ERR_USAGE,
                        "%s wants http:// or https:// and a server, without user and query", from);
     }
-    token = token && *token ? token : NULL;
-    if (token && !is_token(token)) {
-        return err_set(err, ERR_USAGE, "HF_TOKEN holds what is no part of a token");
+    if (http_key("HF_TOKEN", &token, err) != 0) {
+        return -1;
     }
     if (token && !is_private(url)) {
         return err_set(err, ERR_USAGE,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/download.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "cmd.h"
@@ -127,15 +128,13 @@ static int choose_local(const struct model_options *o, struct model_choice *c, s
                        : 0;
 }
 
-/* The base address as requests want it: of http, without a slash at its end. */
+/* The base address as requests want it: without a slash at its end. */
 static int check_url(char *url, struct err *err)
 {
-    size_t n = strlen(url);
-    if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
-        strpbrk(url, "@?# \t\"<>\\")) {
+    if (!download_is_base_url(url)) {
         return err_set(err, ERR_USAGE, "--url: %s is no base address (http://HOST:PORT/v1)", url);
     }
-    for (; n > 0 && url[n - 1] == '/'; n--) {
+    for (size_t n = strlen(url); url[n - 1] == '/'; n--) {
         url[n - 1] = '\0';
     }
     return 0;

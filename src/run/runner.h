@@ -49,7 +49,7 @@ struct run_summary {
  * asking other than the run file's is an error. A trial whose model process dies twice (once with
  * others in flight, once alone) gets an error row, and so does one that the model fails to answer;
  * the rest goes on. But when RUN_MAX_DEATHS in a row die so, or a served model fails them, and the
- * file has no answer yet, the call fails. At a signal no more trials are begun, those in flight are
+ * plan has no answer yet, the call fails. At a signal no more trials are begun, those in flight are
  * stored, and the call ends with ERR_CANCELLED; *ret is filled then too. A served model that stops
  * (remote.h) ends the call with an error; what it had not answered stays pending.
  */

@@ -160,7 +160,7 @@ fi
 # The token: to the hub alone.
 refused "a repository that wants a token" 'answered 401: gated: accept its licence and set HF_TOKEN$' token
 export HF_TOKEN="two words"
-refused "a token that is none" 'HF_TOKEN holds what is no part of a token$' token 2
+refused "a token that is none" 'HF_TOKEN holds what is no part of a key$' token 2
 export HF_TOKEN=$TOKEN
 ok "with it" gets token
 to_hub() { jq -se 'map(select(.host == "hub" and (.path | test("/token/")) and .authorization)) | length >= 4' "$LOG"; }
