@@ -89,16 +89,15 @@ static void print_json(json_t *json)
     json_decref(json);
 }
 
-#define N_COLUMNS 6
+#define N_COLUMNS 5
 
 static void row_of(const struct preset *p, const char *ret[N_COLUMNS])
 {
     ret[0] = p->name;
-    ret[1] = p->family;
-    ret[2] = p->parameters;
-    ret[3] = p->licence;
-    ret[4] = ways(p);
-    ret[5] = p->tested;
+    ret[1] = p->parameters;
+    ret[2] = p->licence;
+    ret[3] = ways(p);
+    ret[4] = p->tested;
 }
 
 /* Columns of a terminal: one for each code point. */
@@ -122,7 +121,7 @@ static void print_row(const char *const row[N_COLUMNS], const int width[N_COLUMN
 
 static void print_table(const struct preset *presets, size_t n)
 {
-    const char *head[N_COLUMNS] = {"name", "family", "parameters", "licence", "runs", "tested"};
+    const char *head[N_COLUMNS] = {"name", "parameters", "licence", "runs", "tested"};
     const char *row[N_COLUMNS];
     int width[N_COLUMNS] = {0};
     for (size_t i = 0; i <= n; i++) {

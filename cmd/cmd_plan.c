@@ -96,7 +96,7 @@ static void print_tally(const char *condition, const char *prompt, const struct 
         printf(" %9ld", t->n_of_kind[k]);
     }
     if (has_store) {
-        printf(" %9ld %7ld %7ld %9ld", t->n_answers, t->n_blocks, t->n_errors, n_left(t));
+        printf(" %8ld %7ld %6ld %6ld", t->n_answers, t->n_blocks, t->n_errors, n_left(t));
     }
     putchar('\n');
 }
@@ -105,7 +105,7 @@ static void print_text(const struct planning *p, bool has_store)
 {
     printf("%-12s %-16s %9s %9s %9s %9s", "condition", "strategy", "trials", "scenario", "contrast",
            "plain");
-    printf(has_store ? " %9s %7s %7s %9s\n" : "\n", "answered", "blocked", "errors", "to do");
+    printf(has_store ? " %8s %7s %6s %6s\n" : "\n", "answered", "blocked", "errors", "to do");
     for (int c = 0; condition_names[c]; c++) {
         for (size_t q = 0; q < p->plan.n_prompts; q++) {
             const struct tally *t = cell_at(p, (enum condition)c, q);
@@ -117,7 +117,7 @@ static void print_text(const struct planning *p, bool has_store)
     print_tally("all", "", &p->all, has_store);
     printf("\n%ld pieces of audio, %.1f min, each encoded once for its strategies and repeats\n",
            p->n_sounds, p->sound_s / 60);
-    if (p->rate > 0) {
+    if (p->rate > 0 && n_left(&p->all) > 0) {
         printf("to do: %.1f min at the %.1f trials/s of earlier calls\n",
                (double)n_left(&p->all) / p->rate / 60, p->rate);
     }

@@ -11,6 +11,8 @@ every() { (cd "$SOURCE/data/models" && ls ./*.yaml) | sed 's,^\./,,; s,\.yaml$,,
 ok "the table has every preset" every
 same() { jq -r '.[].name' all.json | diff files -; }
 ok "and so has JSON" same
+narrow() { [ "$(wc -L <table)" -le 100 ]; }
+ok "it fits a terminal of 100 columns" narrow
 ways() {
     jq -e 'all((.runs == "hosted") == (.api != null and .serve == null and .gguf == null) and
         (.runs | contains("gguf")) == (.gguf != null) and (.runs | contains("server")) == (.serve != null))' all.json
@@ -52,6 +54,7 @@ pulled() {
 }
 ok "it says whether its files are there" pulled
 fails "a name that is none" 2 '^aor: nobody: there is no such model; aor models lists them$' "$AOR" models nobody
+fails "a name on a hub" 2 '^aor: owner/nobody: there is no such model; aor models lists them$' "$AOR" models owner/nobody
 fails "a file that is not there" 1 '^aor: ./nobody.yaml: No such file' "$AOR" models ./nobody.yaml
 echo 'title: [' >broken.yaml
 fails "a file that is no preset" 1 '^aor: broken.yaml:' "$AOR" models broken.yaml
