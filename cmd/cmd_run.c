@@ -139,6 +139,9 @@ static int run_with(const char *bench_dir, const struct run_options *o, struct e
     struct model_choice model;
     int ok = model_choose(&o->model, &model, err);
     char *db = NULL;
+    if (ok == 0 && model.is_served && !o->is_dry) {
+        ok = remote_check_key(model.remote.api, err);
+    }
     if (ok == 0) {
         ok = plan_db_path(&o->plan, o->db ? o->db : model.db_name, &db, err);
     }
@@ -159,6 +162,9 @@ static int run_with(const char *bench_dir, const struct run_options *o, struct e
         ok = ask(bench_dir, o, p, remote, &summary, err);
     }
     int status = summary.n_trials > 0 ? report(db, &summary) : EXIT_FINE;
+    if (ok == 0 && summary.n_trials == 0 && !o->is_dry) {
+        log_info("%s: this shard has no trials", db);
+    }
     free(db);
     model_choice_release(&model);
     return ok == 0 ? status : cmd_fail(err);

@@ -93,6 +93,10 @@ static int choose_local(const struct model_options *o, struct model_choice *c, s
                            "with --url",
                            p->name, p->name);
         }
+    } else if (o->model && !has_end(o->model, ".gguf") && !fs_exists(o->model)) {
+        return err_set(err, ERR_USAGE,
+                       "%s: is no file and no model of aor models; a server's wants --url",
+                       o->model);
     } else if (o->model) {
         c->text_path = xstrdup(o->model);
         c->mmproj_path = xstrdup(o->mmproj);
@@ -161,9 +165,6 @@ static int choose_served(const struct model_options *o, struct model_choice *c, 
         c->api.key_variable = (char *)DEFAULT_KEY;
     }
     if (o->protocol && choose_protocol(o->protocol, &c->api, err) != 0) {
-        return -1;
-    }
-    if (remote_check_key(&c->api, err) != 0) {
         return -1;
     }
     cmd_split(o->urls ? o->urls : c->api.url, &c->urls, &c->n_urls);

@@ -271,6 +271,18 @@ static double asked_wait(const struct http_done *d, const struct wire_reply *w)
     return wait >= 0 ? wait : asked_by_limits(d);
 }
 
+/* Nothing there, or nothing that takes a POST: mostly "/v1" is forgotten. */
+static void stop_at(struct remote *r, int status, const char *text)
+{
+    bool is_lost = status == 404 || status == 405;
+    char *why = xasprintf("%s%s", text,
+                          is_lost ? " (--url wants the base address, mostly with /v1 at its end, "
+                                    "and -m the model's name there)"
+                                  : "");
+    stop(r, why);
+    free(why);
+}
+
 static void take_reply(struct remote *r, struct ask *a, const struct http_done *d)
 {
     struct endpoint *e = a->endpoint;
@@ -299,7 +311,7 @@ static void take_reply(struct remote *r, struct ask *a, const struct http_done *
         take_limit(r, a, text, asked_wait(d, &w), server);
         break;
     case WIRE_STOP:
-        stop(r, text);
+        stop_at(r, d->status, text);
         list_add(&r->ready, a); /* to be dropped */
         break;
     }
@@ -407,10 +419,10 @@ static void check_budgets(struct remote *r)
 {
     const struct remote_params *p = &r->params;
     if (p->max_requests != 0 && r->n_sent >= p->max_requests) {
-        stop(r, "the requests of --max-requests are used up");
+        stop(r, "the requests of --max-requests are used up: with more the same command goes on");
     }
     if (p->max_cost != 0 && expected_cost(r) >= p->max_cost) {
-        stop(r, "the money of --max-cost is used up");
+        stop(r, "the money of --max-cost is used up: with more the same command goes on");
     }
 }
 
@@ -669,15 +681,16 @@ char *remote_preview(const struct remote_params *params, const struct audio *aud
                      const struct model_question *q, struct err *err)
 {
     const struct preset_api *api = params->api;
-    const char *key;
+    const char *key = NULL;
     struct sound *sound = NULL;
-    if (request_key(api, &key, err) != 0 || (audio && sound_encode(api, audio, &sound, err) != 0)) {
+    if ((api->key_variable && http_key(api->key_variable, &key, err) != 0) ||
+        (audio && sound_encode(api, audio, &sound, err) != 0)) {
         return NULL;
     }
     struct request request;
     request_make(api, q, sound, &request);
     char *url = wire_url(api, params->urls[0]);
-    char *authorization = request_authorization(api, key ? "..." : NULL);
+    char *authorization = request_authorization(api, key || api->needs_key ? "..." : NULL);
     struct buf out = {0};
     buf_addf(&out, "POST %s\nContent-Type: application/json\n%s\n", url, request.id);
     if (authorization) {

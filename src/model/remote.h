@@ -49,7 +49,8 @@ int remote_check_key(const struct preset_api *api, struct err *err);
 
 /*
  * The request for a question as text: request line, headers with the key masked, an empty line, the
- * body with the sound shortened. The caller's; NULL with *err filled.
+ * body with the sound shortened. A key that is not there yet is no error. The caller's; NULL with
+ * *err filled.
  */
 char *remote_preview(const struct remote_params *params, const struct audio *audio,
                      const struct model_question *q, struct err *err);

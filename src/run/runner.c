@@ -544,8 +544,8 @@ static int answer_all(struct runner *r, struct err *err)
             for (int i = 0; i < r->n_lanes; i++) {
                 worker_drain(&r->lanes[i].worker);
             }
-            log_info("stopping: %zu trials in flight; SIGINT then stops at once",
-                     count_in_flight(r));
+            log_info(
+                "stopping: trials in flight are finished and stored; SIGINT then stops at once");
         }
         if (!r->is_draining && feed_all(r, err) != 0) {
             if (err->code != ERR_CANCELLED) {

@@ -24,6 +24,11 @@ for k in 1 2 3; do ok "shard $k of 3" "$AOR" run "$BENCH" $MORE -o run.db --shar
 ok "the whole run at once" "$AOR" run "$BENCH" $MORE -o whole.db
 names() { [ -e run-1-of-3.db ] && [ -e run-2-of-3.db ] && [ -e run-3-of-3.db ] && [ ! -e run.db ]; }
 ok "each shard has a file of its own" names
+empty() {
+    "$AOR" run "$BENCH" --only kitchen-002 --shard 1/2 -o few.db 2>one && "$AOR" run "$BENCH" --only kitchen-002 --shard 2/2 -o few.db 2>two &&
+        [ "$(cat one two | grep -c ': this shard has no trials$')" -eq 1 ]
+}
+ok "one that has no trials says so" empty
 apart() {
     is items "$(for k in 1 2 3; do sql run-$k-of-3.db 'select distinct scenario from sample'; done | sort | uniq -d | wc -l)" 0 &&
         is trials "$(for k in 1 2 3; do sql run-$k-of-3.db 'select count(*) from trial'; done | paste -sd+ | bc)" \

@@ -302,6 +302,9 @@ fails "401 is one line" 1 'Incorrect API key' run -c matched -o other.db
 cat .all >>messages
 masked() { run -c matched --dry-run >dry 2>>messages && cat dry && grep -qi authorization dry && [ "$(n_asked)" -eq "$1" ]; }
 ok "--dry-run shows a request and sends none" masked "$(n_asked)"
+keyless() { env -u OPENAI_API_KEY "$AOR" run "$BENCH" -m gpt-audio-1.5 --dry-run >nokey && grep -qx 'Authorization: Bearer ...' nokey; }
+ok "also before there is a key" keyless
+fails "without --dry-run it is asked for" 2 'OPENAI_API_KEY' env -u OPENAI_API_KEY "$AOR" run "$BENCH" -m gpt-audio-1.5 -o nokey.db
 rm -rf other.db
 start gkey --key $AOR_API_KEY --faults error_4xx=300
 gemini_key() { exits 3 run --api gemini -c matched -o gkey.db && cat .all >>messages; }

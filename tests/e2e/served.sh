@@ -45,4 +45,17 @@ known() {
     [ "$(wc -l <facts)" -eq 1 ] && jq -e '.software == "llamacpp" and (.version | length) > 3' facts
 }
 ok "the run file says who answered" known
+
+fails "a wrong path is one line, and says what is wanted" 1 '/v2: 404: .*mostly with /v1 at its end' \
+    "$AOR" run "$BENCH" -m organism --url "$SERVER/v2" -c text -o path.db
+
+# A local and a served model are never one run.
+fails "a local model in a served one's file" 2 'there.db: holds a run with another model.protocol' "$AOR" run "$BENCH" -c text -a direct-b -o there.db
+fails "a served model in a local one's file" 2 'here.db: holds a run with another model.protocol' \
+    "$AOR" run "$BENCH" -m organism --url "$SERVER/v1" -c text -a direct-b -o here.db
+untouched() { [ "$(sql here.db 'select count(*) from trial; select count(*) from call')" = "$n_trials
+1" ] && [ "$(sql there.db 'select count(*) from trial; select count(*) from call')" = "$n_trials
+1" ]; }
+ok "nothing was added" untouched
+fails "merged into one run" 2 'there.db: .*another model.protocol' "$AOR" merge -o both.db here.db there.db
 finish
