@@ -11,15 +11,16 @@
 
 #define FOLDER "data/models"
 
-static bool is_path(const char *name)
+/* OWNER/NAME of a hub has a slash too, and is none. */
+static bool is_file(const char *name)
 {
     size_t n = strlen(name);
-    return strchr(name, '/') || (n > 5 && strcmp(name + n - 5, ".yaml") == 0);
+    return (n > 5 && strcmp(name + n - 5, ".yaml") == 0) || (strchr(name, '/') && fs_exists(name));
 }
 
 int cmd_load_preset(const char *name, struct preset *ret, struct err *err)
 {
-    if (is_path(name)) {
+    if (is_file(name)) {
         return preset_load(name, ret, err);
     }
     char *file = xasprintf(FOLDER "/%s.yaml", name);

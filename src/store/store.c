@@ -229,6 +229,9 @@ int store_open(const char *path, enum store_mode mode, struct store **ret, struc
     if (mode != STORE_CREATE && access(path, F_OK) != 0) {
         return err_errno(err, "%s", path);
     }
+    if (fs_is_dir(path)) {
+        return err_set(err, ERR_IO, "%s: is a folder, not a run file", path);
+    }
     struct fs_lock lock = {0};
     struct store *s = NULL;
     if ((mode != STORE_READ && store_lock(path, &lock, err) != 0) ||

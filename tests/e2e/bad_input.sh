@@ -15,6 +15,7 @@ fails "no such condition" 2 'is no condition: matched, speech, noise, mismatched
 
 # Models
 fails "no such model" 1 'none.gguf: No such file' "$AOR" run "$BENCH" -m none.gguf --mmproj "$MMPROJ" -o m.db
+fails "a model that nobody knows" 2 '^aor: owner/none: is no file and no model of aor models; .*--url$' "$AOR" run "$BENCH" -m owner/none -o m.db
 echo "not a model" >text.gguf
 fails "a model that is no GGUF file" 1 'text.gguf: is no GGUF' "$AOR" run "$BENCH" -m text.gguf --mmproj "$MMPROJ" -o m.db
 fails "a text model alone" 2 'mmproj' "$AOR" run "$BENCH" -m "$MODEL" -o m.db
@@ -105,6 +106,8 @@ sed -i '3s/"id"/"ib"/' damaged/metadata.jsonl
 fails "a damaged metadata line" 1 'metadata.jsonl:3: "id": is missing' "$AOR" run damaged -o e.db
 
 # Databases
+fails "a benchmark in place of a run" 1 ': is a folder, not a run file$' "$AOR" stats "$BENCH"
+fails "and to be judged" 1 ': is a folder, not a run file$' "$AOR" judge "$BENCH"
 fails "no such run" 1 'none.db: No such file' "$AOR" stats none.db
 echo "not a database, but long enough to be looked at as one" >bad.db
 fails "a file that is no database" 1 'bad.db: file is not a database' "$AOR" stats bad.db
