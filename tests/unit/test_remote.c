@@ -442,8 +442,11 @@ static void test_request_budget(void **state)
         assert_int_equal(count(&all, MODEL_ANSWERED), cases[i].n_answered);
         assert_int_equal(n_requests(&s) - n_before, cases[i].n_answered);
         assert_int_equal(m->class->n_pending(m), 0);
-        assert_string_equal(err.msg,
-                            cases[i].ok == 0 ? "" : "the requests of --max-requests are used up: with more the same command goes on");
+        assert_string_equal(
+            err.msg,
+            cases[i].ok == 0
+                ? ""
+                : "the requests of --max-requests are used up: with more the same command goes on");
         release(&all);
         m->class->free(m);
     }
@@ -474,7 +477,8 @@ static void test_costs(void **state)
         p.max_cost = 5.5 * cases[i].cost;
         struct model *m = open_model(&p);
         assert_int_equal(run(m, 20, NULL, &all, &err), MODEL_STOPPED);
-        assert_string_equal(err.msg, "the money of --max-cost is used up: with more the same command goes on");
+        assert_string_equal(
+            err.msg, "the money of --max-cost is used up: with more the same command goes on");
         assert_int_equal(count(&all, MODEL_ANSWERED), 6);
         assert_true(fabs(all.of[0].cost - cases[i].cost) < 1e-12);
         release(&all);
