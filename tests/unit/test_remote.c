@@ -511,7 +511,7 @@ static void test_limit_adapts(void **state)
         const char *limit, *latency_ms;
         int n;
         double least, most; /* in flight on average, in the second half */
-    } cases[] = {{"4", "100", 150, 2, 5}, {"16", "200", 300, 8, 17}};
+    } cases[] = {{"4", "100", 150, 2, 5}, {"16", "200", 300, 5, 17}};
     for (size_t i = 0; i < 2; i++) {
         struct server s =
             start_server(0, "--limit", cases[i].limit, "--latency-ms", cases[i].latency_ms);
