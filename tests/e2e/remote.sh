@@ -184,6 +184,17 @@ ok "which goes on later" run -c matched,speech,text -o bound.db
 stop "$pid"
 ok "with nothing twice" python3 "$CHECK" bound.db bound.json /dev/null 0
 
+# Shards have their part of it: 3, 3, 2 and 2 of 10 requests.
+start parts --faults none
+parts() {
+    for k in 1 2 3 4; do
+        exits 1 run -c matched --shard $k/4 --max-requests 10 -o part.db || return 1
+        n_stored part-$k-of-4.db
+    done >counts
+    [ "$(grep -xc 3 counts)" -eq 2 ] && [ "$(grep -xc 2 counts)" -eq 2 ] && [ "$(n_asked)" -eq 10 ]
+}
+ok "--max-requests is shared out to shards" parts
+
 start lost --latency-ms 100
 lost() {
     "$AOR" run "$BENCH" -m chaos --url "$URL" -c matched,speech --parallel 4 --max-requests 40 -o lost.db 2>.all &
