@@ -482,7 +482,7 @@ static bool has_room(const struct model *m)
     size_t n_free = (size_t)r->params.n_parallel - r->n_in_flight;
     return r->is_stopping || r->is_draining ||
            (!r->took_group && r->ready.n < (n_free > MAX_READY ? n_free : MAX_READY) &&
-            r->waiting.n < (size_t)r->params.n_parallel);
+            r->waiting.n < (size_t)r->params.n_parallel + MAX_READY);
 }
 
 static int step(struct model *m, int wake_fd, model_done_fn done, void *user, struct err *err)
@@ -545,7 +545,7 @@ static const char *description(const struct model *m)
 static struct model_facts facts(const struct model *m)
 {
     const struct remote *r = (const struct remote *)m;
-    return (struct model_facts){.n_parallel = 2 * r->params.n_parallel + MAX_READY,
+    return (struct model_facts){.n_parallel = 2 * (r->params.n_parallel + MAX_READY),
                                 .sample_rate = AUDIO_RATE};
 }
 
