@@ -636,8 +636,9 @@ int run_model(const struct run_params *p, struct run_summary *ret, struct err *e
         free(r.lanes[i].suspects);
     }
     free(r.lanes);
-    if (r.store && !r.is_prepared && store_is_new(r.store)) {
-        unlink(p->db_path); /* there is nothing in it but the schema, and the lock is ours */
+    bool is_useless = !r.is_prepared || (ok != 0 && err->code == ERR_MODEL && n_stored(&r) == 0);
+    if (r.store && is_useless && store_is_new(r.store)) {
+        unlink(p->db_path); /* there is no word of a model in it, and the lock is ours */
     }
     if (store_close(r.store, ok == 0 ? err : NULL) != 0) {
         ok = -1;

@@ -51,7 +51,8 @@ struct run_summary {
  * the rest goes on. But when RUN_MAX_DEATHS in a row die so, or a served model fails them, and the
  * plan has no answer yet, the call fails. At a signal no more trials are begun, those in flight are
  * stored, and the call ends with ERR_CANCELLED; *ret is filled then too. A served model that stops
- * (remote.h) ends the call with an error; what it had not answered stays pending.
+ * (remote.h) ends the call with an error; what it had not answered stays pending. A new file in
+ * which there is no word of a model then is removed.
  */
 int run_model(const struct run_params *p, struct run_summary *ret, struct err *err);
 

@@ -57,7 +57,7 @@ def parse_options():
     p.add_argument("--limit", type=int, default=0, help="429 for more requests in flight")
     p.add_argument("--key", help="401 for any other")
     p.add_argument("--model", default="chaos")
-    p.add_argument("--temperature", type=float, default=0)
+    p.add_argument("--temperature", type=lambda s: None if s == "none" else float(s), default=0)
     p.add_argument("--is", dest="brand", default="vllm", help="vllm, llamacpp, sglang, or none")
     p.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
     p.add_argument("--truth", metavar="FILE")
