@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cancel.h"
+#include "base/http.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -228,28 +229,11 @@ static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, cur
     return cancel_requested() ? 1 : 0;
 }
 
-static void set_certificates(CURL *c)
-{
-    const char *bundle = getenv("CURL_CA_BUNDLE");
-    const char *file = getenv("SSL_CERT_FILE");
-    const char *dir = getenv("SSL_CERT_DIR");
-    if (bundle && *bundle) {
-        curl_easy_setopt(c, CURLOPT_CAINFO, bundle);
-        return;
-    }
-    if (dir && *dir) {
-        curl_easy_setopt(c, CURLOPT_CAPATH, dir);
-    }
-    if (file && *file) {
-        curl_easy_setopt(c, CURLOPT_CAINFO, file);
-    }
-}
-
 static bool set_up(struct fetch *f)
 {
     CURL *c = f->curl;
-    set_certificates(c);
-    return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+    return http_set_certificates(c) &&
+           curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_USERAGENT, "aor") == CURLE_OK &&

@@ -171,16 +171,16 @@ static bool set_headers(struct transfer *t)
     return longer && curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK;
 }
 
-static bool set_certificates(CURL *c)
+bool http_set_certificates(void *curl)
 {
-    static const char *const variables[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE"};
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        const char *path = getenv(variables[i]);
-        if (path && *path) {
-            return curl_easy_setopt(c, CURLOPT_CAINFO, path) == CURLE_OK;
-        }
-    }
-    return true;
+    const char *bundle = getenv("CURL_CA_BUNDLE");
+    const char *file = getenv("SSL_CERT_FILE");
+    const char *dir = getenv("SSL_CERT_DIR");
+    bool has_bundle = bundle && *bundle;
+    file = has_bundle ? bundle : file;
+    return (has_bundle || !dir || !*dir ||
+            curl_easy_setopt((CURL *)curl, CURLOPT_CAPATH, dir) == CURLE_OK) &&
+           (!file || !*file || curl_easy_setopt((CURL *)curl, CURLOPT_CAINFO, file) == CURLE_OK);
 }
 
 static bool set_body(struct transfer *t)
@@ -212,7 +212,7 @@ static bool set_up(struct transfer *t)
            curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->reason) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_WRITEDATA, t) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_PRIVATE, t) == CURLE_OK && set_certificates(c) &&
+           curl_easy_setopt(c, CURLOPT_PRIVATE, t) == CURLE_OK && http_set_certificates(c) &&
            set_body(t) && set_headers(t);
 }
 
@@ -333,6 +333,9 @@ void http_client_poll(struct http_client *c, int wake_fd, int timeout_ms, http_d
         timeout_ms = (int)(1000 * LINGER_S);
     }
     curl_multi_perform(c->multi, &n_running);
+    if ((size_t)n_running < c->n_in_flight) {
+        timeout_ms = 0; /* one has ended already, and no socket would tell of it */
+    }
     curl_multi_poll(c->multi, &wake, wake_fd >= 0 ? 1 : 0, timeout_ms, NULL);
     curl_multi_perform(c->multi, &n_running);
     int n_left;

@@ -4,7 +4,7 @@
  *
  * libcurl is initialised here, so call it only in a child process that ends afterwards: the parent
  * stays free to fork. Only http and https; HTTP/2 where an https server offers it; certificates are
- * verified, against $CURL_CA_BUNDLE or $SSL_CERT_FILE where one is set; redirects are not followed;
+ * verified, as http_set_certificates() says; redirects are not followed;
  * no more is read than max_reply bytes. Proxies are taken from the environment as curl does it.
  */
 #ifndef AOR_BASE_HTTP_H
@@ -42,6 +42,12 @@ struct http_reply {
  */
 int http_post(const struct http_request *request, struct http_reply *ret, struct err *err);
 void http_reply_release(struct http_reply *reply);
+
+/*
+ * Certificates to verify by, as the curl program finds them: $CURL_CA_BUNDLE, or else $SSL_CERT_DIR
+ * and $SSL_CERT_FILE, where they are set. curl: a CURL handle.
+ */
+bool http_set_certificates(void *curl);
 
 /* Many at once. */
 struct http_client; /* opaque */
