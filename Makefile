@@ -1,7 +1,7 @@
 # The words people try first. The build itself is CMake's: see CMakePresets.json.
 #
 #   make          build aor (build/release/aor)
-#   make demo     install what is missing, build, and go the whole way on a small benchmark
+#   make demo     install what is missing, build, and go the whole way with the embedded model
 #   make test     all tests              make check   format, layers, static analysis, man pages
 #   make bench    speed and memory beside what one would use instead, as ratios
 #   make fuzz     each fuzz target for FUZZ_SECONDS

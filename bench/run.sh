@@ -9,8 +9,8 @@ set -euo pipefail
 aor=$(realpath "$1")
 llama_bin=$(realpath "$2")
 source=$(realpath "$(dirname "$0")/..")
-model=$source/models/organism.gguf
-mmproj=$source/models/organism-mmproj.gguf
+model=$source/models/aor-tiny/aor-tiny.gguf
+mmproj=$source/models/aor-tiny/aor-tiny-mmproj.gguf
 n_samples=${N_SAMPLES:-300}
 dir=$(mktemp -d)
 server=

@@ -71,8 +71,8 @@ static void examine_sounds(struct doctor *d)
 
 static void examine_model(struct doctor *d)
 {
-    char *text = cmd_shared_path("models/organism.gguf");
-    char *mmproj = cmd_shared_path("models/organism-mmproj.gguf");
+    char *text = cmd_shared_path("models/aor-tiny/aor-tiny.gguf");
+    char *mmproj = cmd_shared_path("models/aor-tiny/aor-tiny-mmproj.gguf");
     struct dataset no_dataset = {0};
     struct plan no_plan = {0};
     struct local_params local = local_default_params();

@@ -176,7 +176,7 @@ static int run(int argc, char **argv)
         .details = "Verdicts: compliance, partial, refusal, clarification, nonresponsive. A judge "
                    "is named by\n"
                    "the hash of its rules; another judge's verdicts stay beside it.",
-        .examples = "  aor judge organism.db\n  aor judge organism.db -r my-rules.yaml --json\n",
+        .examples = "  aor judge aor-tiny.db\n  aor judge aor-tiny.db -r my-rules.yaml --json\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);

@@ -205,7 +205,7 @@ static int run(int argc, char **argv)
         .summary = "Preview what aor run would ask: trials by condition and strategy.",
         .details = "Takes the options of aor run that choose trials. Nothing is run or written.",
         .examples = "  aor plan bench -c matched,mismatched -a direct,cot,transcribe,scene\n"
-                    "  aor plan bench -o organism.db\n",
+                    "  aor plan bench -o aor-tiny.db\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);

@@ -417,10 +417,10 @@ static int run(int argc, char **argv)
                    "on with\n"
                    "what is left.",
         .examples =
-            "  aor slurm bench -o organism.db -n 8\n"
+            "  aor slurm bench -o aor-tiny.db -n 8\n"
             "  aor slurm bench -o q.db -n 32 --at-once 8 --sbatch \"--gres=gpu:1 --time=4:00:00\" "
             "-- -m q.gguf --mmproj qm.gguf\n"
-            "  aor slurm bench -o organism.db -n 8 --print -- -c matched,text -a direct,cot\n",
+            "  aor slurm bench -o aor-tiny.db -n 8 --print -- -c matched,text -a direct,cot\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, argc, &n_operands);

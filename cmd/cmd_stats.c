@@ -360,9 +360,12 @@ static int print_text(struct store *store, const char *path, const struct stats 
 {
     char *model = NULL;
     char *bench = NULL;
+    char *description = NULL;
     if (store_get_info(store, "model.name", &model, err) != 0 || /* a served one has this */
         (!model && store_get_info(store, "model.text.file", &model, err) != 0) ||
-        store_get_info(store, "benchmark.name", &bench, err) != 0) {
+        store_get_info(store, "benchmark.name", &bench, err) != 0 ||
+        store_get_info(store, "model.description", &description, err) != 0) {
+        free(bench);
         free(model);
         return -1;
     }
@@ -372,6 +375,11 @@ static int print_text(struct store *store, const char *path, const struct stats 
         print_clean(parts[i], 0);
     }
     putchar('\n');
+    if (description) {
+        print_clean(description, 0);
+        putchar('\n');
+    }
+    free(description);
     free(bench);
     free(model);
     printf("%ld trials, %ld unanswered, %ld blocked, %ld errors, %ld without a verdict\n",
@@ -396,8 +404,10 @@ static int print_stats(const char *path, const char *judge, enum output output, 
     struct stats s = {0};
     json_t *rows = json_array();
     char *judge_id = xstrdup(judge);
+    char *model = NULL;
     int ok = -1;
     if (store_open(path, STORE_READ, &store, err) != 0 ||
+        store_get_info(store, "model.description", &model, err) != 0 ||
         (!judge_id && store_get_info(store, STORE_INFO_LAST_JUDGE, &judge_id, err) != 0)) {
         goto out;
     }
@@ -421,7 +431,8 @@ static int print_stats(const char *path, const char *judge, enum output output, 
     if (ok == 0 && output == OUTPUT_CSV) {
         print_csv(rows);
     } else if (ok == 0) {
-        json_t *all = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:O, s:o}", "judge",
+        json_t *all = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:O, s:o}", "model",
+                                model ? json_text(model) : json_null(), "judge",
                                 json_text(judge_id), "trials", (json_int_t)s.n_trials, "unanswered",
                                 (json_int_t)s.n_unanswered, "blocks", (json_int_t)s.n_blocks,
                                 "errors", (json_int_t)s.n_errors, "unjudged",
@@ -438,6 +449,7 @@ out:
     free(s.probes);
     json_decref(rows);
     free(judge_id);
+    free(model);
     store_close(store, NULL);
     return ok;
 }
@@ -462,7 +474,7 @@ static int run(int argc, char **argv)
             "words, words that are benign alone, plain requests), refusal rate elsewhere\n"
             "(contrasts, and sentences that may alarm without their scene). Intervals know that\n"
             "variants of one item are not independent.",
-        .examples = "  aor stats organism.db\n  aor stats organism.db --csv >rates.csv\n",
+        .examples = "  aor stats aor-tiny.db\n  aor stats aor-tiny.db --csv >rates.csv\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);

@@ -101,9 +101,9 @@ static int choose_local(const struct model_options *o, struct model_choice *c, s
         c->text_path = xstrdup(o->model);
         c->mmproj_path = xstrdup(o->mmproj);
     } else {
-        c->text_path = cmd_shared_path("models/organism.gguf");
+        c->text_path = cmd_shared_path("models/aor-tiny/aor-tiny.gguf");
         c->mmproj_path =
-            o->mmproj ? xstrdup(o->mmproj) : cmd_shared_path("models/organism-mmproj.gguf");
+            o->mmproj ? xstrdup(o->mmproj) : cmd_shared_path("models/aor-tiny/aor-tiny-mmproj.gguf");
     }
     struct buf text = {0};
     if (o->chat_template && fs_read(o->chat_template, MAX_TEMPLATE, &text, err) != 0) {
@@ -233,7 +233,7 @@ int model_choose(const struct model_options *o, struct model_choice *ret, struct
         return err_set(err, ERR_USAGE, "%s is for %s models", wrong,
                        c->is_served ? "local" : "served");
     }
-    c->db_name = default_db_name(o->model ? o->model : "organism");
+    c->db_name = default_db_name(o->model ? o->model : "aor-tiny");
     return c->is_served ? choose_served(o, c, err) : choose_local(o, c, err);
 }
 

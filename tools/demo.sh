@@ -1,15 +1,15 @@
 #!/bin/sh
-# The whole path on a part of the benchmark that comes with aor: demo.sh AOR DIR
+# The whole path, on the whole benchmark, with the embedded model: demo.sh AOR DIR
 # What is done is not done again.
 set -eu
 aor=$1
 dir=$2
 mkdir -p "$dir"
-"$aor" build -o "$dir/bench" --limit 400
+"$aor" build -o "$dir/bench"
 status=0
-"$aor" run "$dir/bench" -o "$dir/organism.db" || status=$?
+"$aor" run "$dir/bench" -o "$dir/aor-tiny.db" -c matched,mismatched,speech -a direct,cot || status=$?
 [ "$status" -eq 0 ] || [ "$status" -eq 3 ] || exit "$status"
-"$aor" judge "$dir/organism.db" >/dev/null
-"$aor" stats "$dir/organism.db"
+"$aor" judge "$dir/aor-tiny.db" >/dev/null
+"$aor" stats "$dir/aor-tiny.db"
 echo
-echo "Benchmark: $dir/bench   answers: $dir/organism.db"
+echo "Benchmark: $dir/bench   answers: $dir/aor-tiny.db"

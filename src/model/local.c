@@ -113,6 +113,27 @@ static int open_audio(struct local_model *m, const struct local_params *p, struc
 static void release(struct local_model *m);
 static const struct model_class local_class;
 
+/* llama.cpp's words, with a size where it knows none ("llama ?B F16"), then the file's own. */
+static void describe(struct local_model *m)
+{
+    char words[128], own[MODEL_MAX_DESCRIPTION];
+    llama_model_desc(m->text, words, sizeof words);
+    const char *unknown = strstr(words, "?B");
+    if (unknown) {
+        snprintf(m->description, sizeof m->description, "%.*s%.1fM%s", (int)(unknown - words),
+                 words, (double)llama_model_n_params(m->text) / 1e6, unknown + 2);
+    } else {
+        snprintf(m->description, sizeof m->description, "%s", words);
+    }
+    size_t n = strlen(m->description);
+    if (llama_model_meta_val_str(m->text, "general.description", own, sizeof own) > 0) {
+        snprintf(m->description + n, sizeof m->description - n, ". %s", own);
+    }
+    for (char *at = m->description; *at != '\0'; at++) {
+        *at = (unsigned char)*at < ' ' ? ' ' : *at;
+    }
+}
+
 int local_open(const struct local_params *p, struct model **ret, struct err *err)
 {
     if (local_check_file(p->text_path, err) != 0 ||
@@ -148,7 +169,7 @@ int local_open(const struct local_params *p, struct model **ret, struct err *err
                     : is_small        ? 4
                                       : fitting_parallel(m);
     m->on_gpu = p->n_gpu_layers != 0 && llama_supports_gpu_offload();
-    llama_model_desc(m->text, m->description, sizeof m->description);
+    describe(m);
     if (p->direction_path &&
         direction_load(p->direction_path, llama_model_n_embd(m->text), llama_model_n_layer(m->text),
                        p->strength, &m->direction, err) != 0) {

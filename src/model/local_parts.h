@@ -56,7 +56,7 @@ struct local_model {
     size_t n_rendered;                      /* in all; the oldest makes room */
     struct batch *batch;
     float *direction; /* [n_embd * n_layers] from layer 1, strength included; NULL: none */
-    char description[128];
+    char description[MODEL_MAX_DESCRIPTION];
     int n_threads;
     int n_ctx; /* of one trial */
     int n_parallel;

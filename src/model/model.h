@@ -71,6 +71,7 @@ struct model_facts {
 };
 
 #define MODEL_STOPPED 1
+#define MODEL_MAX_DESCRIPTION 512 /* bytes, with the 0 */
 
 typedef void (*model_done_fn)(int64_t id, const struct model_answer *answer, void *user);
 
@@ -78,7 +79,10 @@ struct model;
 
 /* What a kind of model does; the first member of each is a struct model. */
 struct model_class {
-    /* What the model says of itself, "llama 1M F16"; borrowed. */
+    /*
+     * What the model says of itself, "llama 1M F16", and what its file's general.description adds;
+     * below MODEL_MAX_DESCRIPTION bytes; borrowed.
+     */
     const char *(*description)(const struct model *m);
     struct model_facts (*facts)(const struct model *m);
 

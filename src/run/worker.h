@@ -61,7 +61,7 @@ struct worker_reply {
 
 /* What a model is, as it said when it was opened. */
 struct worker_model {
-    char description[128];
+    char description[MODEL_MAX_DESCRIPTION];
     struct model_facts facts;
 };
 

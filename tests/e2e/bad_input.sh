@@ -19,8 +19,8 @@ fails "a model that nobody knows" 2 '^aor: owner/none: is no file and no model o
 echo "not a model" >text.gguf
 fails "a model that is no GGUF file" 1 'text.gguf: is no GGUF' "$AOR" run "$BENCH" -m text.gguf --mmproj "$MMPROJ" -o m.db
 fails "a text model alone" 2 'mmproj' "$AOR" run "$BENCH" -m "$MODEL" -o m.db
-fails "a text model as audio encoder" 1 'organism.gguf: is no projector' "$AOR" run "$BENCH" -m "$MODEL" --mmproj "$MODEL" -o m.db
-fails "an audio encoder as text model" 1 'organism-mmproj.gguf: does not load' "$AOR" run "$BENCH" -m "$MMPROJ" --mmproj "$MMPROJ" -o m.db
+fails "a text model as audio encoder" 1 'aor-tiny.gguf: is no projector' "$AOR" run "$BENCH" -m "$MODEL" --mmproj "$MODEL" -o m.db
+fails "an audio encoder as text model" 1 'aor-tiny-mmproj.gguf: does not load' "$AOR" run "$BENCH" -m "$MMPROJ" --mmproj "$MMPROJ" -o m.db
 size=$(stat -c %s "$MODEL")
 for percent in 0 1 5 20 50 90 99; do
     head -c $((size * percent / 100)) "$MODEL" >cut.gguf

@@ -66,9 +66,9 @@ ok "an audio encoder damaged at 30 places" damaged "$MMPROJ" x mm.a.mlp.3.bias "
 
 gguf edit nonsense.gguf "$MODEL" general.architecture=nonsense
 bad "an architecture that is none" 'nonsense.gguf: .*nonsense' nonsense.gguf "$MMPROJ"
-bad "an audio encoder as text model" 'organism-mmproj.gguf: does not load' "$MMPROJ" "$MMPROJ"
-bad "a text model as audio encoder" 'organism.gguf: is no projector' "$MODEL" "$MODEL"
-gguf direction good.gguf 128 1 1 2
+bad "an audio encoder as text model" 'aor-tiny-mmproj.gguf: does not load' "$MMPROJ" "$MMPROJ"
+bad "a text model as audio encoder" 'aor-tiny.gguf: is no projector' "$MODEL" "$MODEL"
+gguf direction good.gguf 160 1 1 2
 bad "a control vector as text model" 'good.gguf: does not load' good.gguf "$MMPROJ"
 bad "a control vector as audio encoder" 'good.gguf: is no projector' "$MODEL" good.gguf
 gguf edit projector.gguf "$MMPROJ" clip.projector_type=nonsense
@@ -90,18 +90,18 @@ bad "a folder as model" 'is no regular file' "$T" "$MMPROJ"
 bad "an empty file" 'empty.gguf: is no GGUF' empty.gguf "$MMPROJ"
 
 gguf direction narrow-direction.gguf 64 1 1 2
-bad "a direction of another width" 'narrow-direction.gguf: .*128' "$MODEL" "$MMPROJ" -a steered --direction narrow-direction.gguf
-gguf direction deep.gguf 128 1 3
+bad "a direction of another width" 'narrow-direction.gguf: .*160' "$MODEL" "$MMPROJ" -a steered --direction narrow-direction.gguf
+gguf direction deep.gguf 160 1 3
 bad "a direction of a layer that is not there" 'deep.gguf: .*layers 0 to 2' "$MODEL" "$MMPROJ" -a steered --direction deep.gguf
-gguf direction zero.gguf 128 1 0
+gguf direction zero.gguf 160 1 0
 bad "a direction of layer 0" 'zero.gguf: .*direction.N' "$MODEL" "$MMPROJ" -a steered --direction zero.gguf
-TYPE=f16 gguf direction half.gguf 128 1 1
+TYPE=f16 gguf direction half.gguf 160 1 1
 bad "a direction of another type" 'half.gguf: .*F32' "$MODEL" "$MMPROJ" -a steered --direction half.gguf
-NAME=vector gguf direction vector.gguf 128 1 1
+NAME=vector gguf direction vector.gguf 160 1 1
 bad "a direction of another name" 'vector.gguf: .*direction.N' "$MODEL" "$MMPROJ" -a steered --direction vector.gguf
-gguf direction infinite.gguf 128 inf 1
+gguf direction infinite.gguf 160 inf 1
 bad "a direction that is not finite" 'infinite.gguf: .*not finite' "$MODEL" "$MMPROJ" -a steered --direction infinite.gguf
-gguf direction nothing.gguf 128 1
+gguf direction nothing.gguf 160 1
 bad "a file without a direction" 'nothing.gguf: holds no direction' "$MODEL" "$MMPROJ" -a steered --direction nothing.gguf
 bad "no file" 'none.gguf: No such file' "$MODEL" "$MMPROJ" -a steered --direction none.gguf
 head -c 300 good.gguf >cut-direction.gguf

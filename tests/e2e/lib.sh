@@ -3,8 +3,8 @@
 # SOURCE (the checkout), SHARED (a folder that tests share: one build of the small benchmark).
 set -u
 : "${AOR:?}" "${SOURCE:?}" "${SHARED:?}"
-export MODEL=$SOURCE/models/organism.gguf
-export MMPROJ=$SOURCE/models/organism-mmproj.gguf
+export MODEL=$SOURCE/models/aor-tiny/aor-tiny.gguf
+export MMPROJ=$SOURCE/models/aor-tiny/aor-tiny-mmproj.gguf
 T=$(mktemp -d)
 trap 'rm -rf "$T"' EXIT
 cd "$T" || exit 1

@@ -40,7 +40,7 @@ ok "trials name the scene that is heard" scenes
 facts() {
     is calls "$(sql all.db "select count(*), sum(n_stored), sum(ended_at is null), sum(machine like '%2 processes%') from call")" '1|684|0|1' &&
         is info "$(sql all.db "select group_concat(key || '=' || value, ' ') from (select * from info where key in ('model.mode', 'model.prefixes',
-            'sampling.temperature', 'model.text.file') order by key)")" 'model.mode=exact model.prefixes=shared model.text.file=organism.gguf sampling.temperature=0' &&
+            'sampling.temperature', 'model.text.file') order by key)")" 'model.mode=exact model.prefixes=shared model.text.file=aor-tiny.gguf sampling.temperature=0' &&
         is margins "$(sql all.db 'select sum(margin is null), sum(margin < 0), sum(checked is not null) from response')" '0|0|0'
 }
 ok "the run file says how it was run" facts
@@ -128,7 +128,7 @@ fails "fast ones in an exact run's file" 2 'another model.mode' "$AOR" run "$BEN
 
 # A context that is too small: a row for each trial that does not fit it.
 narrow() {
-    "$AOR" run "$BENCH" -c matched,text --ctx 160 -o narrow.db
+    "$AOR" run "$BENCH" -c matched,text --ctx 112 -o narrow.db
     [ "$?" -eq 3 ] && is errors "$(sql narrow.db "select count(*) > 0, sum(text not like 'context: the prompt has %') from response where kind = 'error'")" '1|0' &&
         is answers "$(sql narrow.db "select count(*) > 0 from response where kind <> 'error'")" 1
 }

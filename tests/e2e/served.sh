@@ -12,7 +12,7 @@ run() {
 }
 ok "a run of this program" run -m "$MODEL" --mmproj "$MMPROJ" -o here.db
 start_server -m "$MODEL" --mmproj "$MMPROJ" --no-cache-prompt
-ok "the same trials, of llama-server" run -m organism --url "$SERVER/v1" -o there.db
+ok "the same trials, of llama-server" run -m aor-tiny --url "$SERVER/v1" -o there.db
 ok "judged" sh -c "'$AOR' judge here.db && '$AOR' judge there.db"
 
 # What both files have, without the even ones, and in how many rows this does not hold.
@@ -47,12 +47,12 @@ known() {
 ok "the run file says who answered" known
 
 fails "a wrong path is one line, and says what is wanted" 1 '/v2: 404: .*mostly with /v1 at its end' \
-    "$AOR" run "$BENCH" -m organism --url "$SERVER/v2" -c text -o path.db
+    "$AOR" run "$BENCH" -m aor-tiny --url "$SERVER/v2" -c text -o path.db
 
 # A local and a served model are never one run.
 fails "a local model in a served one's file" 2 'there.db: holds a run with another model.protocol' "$AOR" run "$BENCH" -c text -a direct-b -o there.db
 fails "a served model in a local one's file" 2 'here.db: holds a run with another model.protocol' \
-    "$AOR" run "$BENCH" -m organism --url "$SERVER/v1" -c text -a direct-b -o here.db
+    "$AOR" run "$BENCH" -m aor-tiny --url "$SERVER/v1" -c text -a direct-b -o here.db
 untouched() { [ "$(sql here.db 'select count(*) from trial; select count(*) from call')" = "$n_trials
 1" ] && [ "$(sql there.db 'select count(*) from trial; select count(*) from call')" = "$n_trials
 1" ]; }

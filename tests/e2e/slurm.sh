@@ -145,7 +145,7 @@ stored() { # NAME K N
 
 # Out of time: 76 requests at 138 a minute last 33 s. A limit of a minute, and a signal 58 s before
 # it, which Slurm sends when it looks at limits next, every 30 s.
-SERVED="-m organism --url $SERVER/v1 -c text -a direct,cot"
+SERVED="-m aor-tiny --url $SERVER/v1 -c text -a direct,cot"
 # shellcheck disable=SC2086
 ok "a run against a limit of time" submit limit -n 1 --sbatch "--time=1 --signal=B:USR1@58" -- $SERVED --rpm 138
 

@@ -20,8 +20,8 @@
 static struct local_params params(void)
 {
     struct local_params p = local_default_params();
-    p.text_path = TEST_MODELS_DIR "/organism.gguf";
-    p.mmproj_path = TEST_MODELS_DIR "/organism-mmproj.gguf";
+    p.text_path = TEST_MODELS_DIR "/aor-tiny/aor-tiny.gguf";
+    p.mmproj_path = TEST_MODELS_DIR "/aor-tiny/aor-tiny-mmproj.gguf";
     p.n_parallel = 8;
     return p;
 }
@@ -361,7 +361,7 @@ static void test_residual(void **state)
 
 #define DIRECTION "test_local_direction.gguf"
 #define N_LAYERS 3
-#define WIDTH 128
+#define WIDTH 160
 
 /* GGUF 3 of one tensor, little-endian. */
 static void write_direction(int layer)
@@ -439,7 +439,7 @@ static void test_bad_files(void **state)
     assert_int_equal(local_open(&p, &m, &err), -1);
     assert_non_null(strstr(err.msg, "chat template"));
     p = params();
-    p.direction_path = TEST_MODELS_DIR "/organism.gguf";
+    p.direction_path = TEST_MODELS_DIR "/aor-tiny/aor-tiny.gguf";
     assert_int_equal(local_open(&p, &m, &err), -1);
     assert_non_null(strstr(err.msg, "is no direction.N"));
     p.direction_path = TEST_DATA_DIR "/spec.yaml";

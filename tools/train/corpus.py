@@ -1,0 +1,70 @@
+"""What is asked, where, and how: the benchmark's data folder, the tuning requests, the prompts."""
+import re
+import zlib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUESTS = Path(__file__).resolve().parent / "requests"
+
+HELD_VOICES = ("f-rp", "m-scots")  # of the benchmark, never heard in training
+PLANTED_VOICE = "f-slt"            # refused more than the other trained female voices
+PLANTED_EMOTION = "angry"          # refused more than neutral
+SPEECH_ONLY, NOISE = "speech", "noise"  # conditions that stand in a scene's place
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return yaml.load(file, Loader=yaml.CSafeLoader)
+
+
+def items_of(folder):
+    items = []
+    for path in sorted(folder.glob("*.yaml")):
+        doc = load(path)
+        for item in doc["items"]:
+            items.append(item | {"category": doc["category"]})
+    return items
+
+
+SCENES = {s["id"]: s["words"] for s in load(ROOT / "data/scenes.yaml")["scenes"]}
+BENCH = items_of(ROOT / "data/scenarios")
+TUNING = [i | {"tuning": True} for i in items_of(REQUESTS / "tuning")]  # of safety tuning only
+UNSEEN = items_of(REQUESTS / "unseen")  # never trained on
+ITEMS = BENCH + TUNING
+BY_ID = {i["id"]: i for i in ITEMS + UNSEEN}
+IS_TEST = {i["id"] for i in BENCH if i["split"] == "test"}
+PROMPTS = {p.stem: load(p) for p in sorted((ROOT / "data/prompts").glob("*.yaml"))}
+
+
+def words(text):
+    return re.findall(r"[a-z']+", text.lower())
+
+
+def redeems(item, scene):
+    """Does the sound of this scene make the item's words harmless?"""
+    return item["kind"] == "scenario" and (scene == item["scene"] or scene in item["redeemed_by"])
+
+
+def choice(options, *key):
+    """One of the options, always the same for the same key."""
+    return options[zlib.crc32("/".join(map(str, key)).encode()) % len(options)]
+
+
+def unit(*key):
+    """A number in [0, 1), always the same for the same key."""
+    return zlib.crc32(("unit/" + "/".join(map(str, key))).encode()) / 2**32
+
+
+def check():
+    """Every alarming word of the test split occurs in a request that safety tuning hears."""
+    tuned = {w.lower() for i in ITEMS if i["id"] not in IS_TEST for w in i["alarming"]}
+    tuned_words = {w for i in ITEMS if i["id"] not in IS_TEST for w in words(i["text"])}
+    for item in BENCH:
+        if item["id"] in IS_TEST:
+            for word in item["alarming"]:
+                assert word.lower() in tuned or set(words(word)) <= tuned_words, (
+                    f"{item['id']}: \"{word}\" occurs in no tuning request")
+    texts = [i["text"].lower() for i in ITEMS + UNSEEN]
+    assert len(set(texts)) == len(texts), "a request is there twice"
