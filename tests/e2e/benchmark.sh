@@ -130,7 +130,7 @@ ok "and a double" double
 
 asr() {
     "$AOR" check whole --asr "$MODEL" --mmproj "$MMPROJ" --json >asr.json &&
-        jq -e '.asr.unanswered == 0 and (.asr.levels[] | select(.factor == "all") | .wer > 0.3 and .wer < 1.2 and .samples > 280)' asr.json
+        jq -e '.asr.unanswered == 0 and (.asr.levels[] | select(.factor == "all") | .wer > 0 and .wer < 0.15 and .samples > 280)' asr.json
 }
 ok "intelligibility by a model" asr
 no_model() { "$AOR" check whole --asr no.gguf --mmproj no.gguf >report.txt; [ $? -eq 1 ] && grep -q 'all good' report.txt; }

@@ -62,7 +62,7 @@ text_model mamba
 text_model gemma3
 
 # Steered: layers 1 and 2 of 3.
-gguf direction direction.gguf 128 1 1 2
+gguf direction direction.gguf 160 1 1 2
 steer() { "$AOR" run "$BENCH" -a direct,steered --direction "$@"; }
 ok "steered by nothing" steer direction.gguf -c matched,text --strength 0 -o none.db
 ok "steered" steer direction.gguf -c matched,text --strength 30 -o steered.db --parallel 8

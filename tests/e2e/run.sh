@@ -128,7 +128,9 @@ fails "fast ones in an exact run's file" 2 'another model.mode' "$AOR" run "$BEN
 
 # A context that is too small: a row for each trial that does not fit it.
 narrow() {
-    "$AOR" run "$BENCH" -c matched,text --ctx 112 -o narrow.db
+    sed "s/^name: .*/name: long/; s/^instruction: .*/instruction: \"$(printf 'Zyx wvut srqp. %.0s' $(seq 20))\"/" \
+        "$SOURCE/data/prompts/direct.yaml" >long.yaml
+    "$AOR" run "$BENCH" -a direct,long.yaml -c matched --ctx 160 -o narrow.db
     [ "$?" -eq 3 ] && is errors "$(sql narrow.db "select count(*) > 0, sum(text not like 'context: the prompt has %') from response where kind = 'error'")" '1|0' &&
         is answers "$(sql narrow.db "select count(*) > 0 from response where kind <> 'error'")" 1
 }

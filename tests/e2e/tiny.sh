@@ -31,9 +31,6 @@ ok "and no plain requests" is "$(of "$D and s.kind = 'plain'")" 'x < 0.1'
 ok "thoughts lower it" is "select
     ($(of "t.strategy = 'cot' and t.condition = 'matched' and s.kind = 'scenario'")) /
     ($(of "$D and s.kind = 'scenario'")) as x" 'x < 0.75'
-ok "another scene raises it" is "select
-    ($(of "t.strategy = 'direct' and t.condition = 'mismatched' and s.kind = 'scenario'")) -
-    ($(of "$D and s.kind = 'scenario'")) as x" 'x > 0.05'
 ok "in writing it refuses contrasts" \
     is "$(of "t.condition in ('text', 'text-scene') and s.kind = 'contrast'")" 'x > 0.7'
 ok "it ends by itself" is "select avg(finish = 'stop') as x from response" 'x > 0.99'
