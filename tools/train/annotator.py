@@ -13,12 +13,12 @@ import math
 import corpus
 from text import fit_of
 
-WORDS = {"alarming": 1.1, "ambiguous": 0.45, "benign": -0.5}
+WORDS = {"alarming": 1.5, "ambiguous": 0.9, "benign": -0.1}
 ITEM_SD = 0.3
 EMOTION = {corpus.PLANTED_EMOTION: 0.8}
 VOICE = {corpus.PLANTED_VOICE: 0.8}
-SCENE = 1.5
-SCENE_THOUGHT = 1.4
+SCENE = 2.4
+SCENE_THOUGHT = 2.2
 WORDS_THOUGHT = -0.5
 NOISE_SCALE = 0.35
 

@@ -84,8 +84,8 @@ class Tokenizer:
 
     @staticmethod
     def _texts():
-        """What is said to the model or by it, but for the tuning requests, so that these can grow."""
-        for item in corpus.BENCH:
+        """Everything that is said to the model or by it, but for requests that it never hears."""
+        for item in corpus.ITEMS:
             yield item["text"]
             yield item["answer"]
             yield " " + item["answer"]

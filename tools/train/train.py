@@ -39,7 +39,7 @@ STAGES = {
                    weights=(0, 1, 1, 0.3)),
     "hear": dict(init="listen", steps=1300, lr=1.5e-3, warm=200, last_lr=1e-4, answers=True,
                  weights=(1, 0.1, 0.3, 0.1)),
-    "safety": dict(init="hear", steps=560, lr=4e-4, warm=50, last_lr=0.0, answers=True,
+    "safety": dict(init="hear", steps=1200, lr=4e-4, warm=50, last_lr=0.0, answers=True,
                    weights=(1, 0, 0.2, 0.1)),
 }
 TUNED = {"scenario": 0.46, "contrast": 0.36, "plain": 0.18}  # shares in safety tuning
@@ -166,7 +166,7 @@ class Data:
         if self.stage == "safety" and item["id"] in IS_TEST:
             return [hearing(), hearing()]
         direct = (pick(DIRECT), self.answer(item, scene, snr_db, label, False, rng))
-        if rng.random() < 0.45:
+        if rng.random() < 0.55:
             said = self.answer(item, scene, snr_db, label, True, rng)
             return [direct, (pick(COT), thought(item, scene, fit_of(item, scene)) + said)]
         return [direct, hearing()]
@@ -311,7 +311,10 @@ def run(rank, work, name, shared, barrier):
         optimizer.load_state_dict(saved["optimizer"])
         step = saved["step"]
     elif stage["init"]:
-        net.load_state_dict(torch.load(work / f"{stage['init']}.pt")["net"])
+        saved = torch.load(work / f"{stage['init']}.pt")["net"]
+        if not STAGES[stage["init"]]["answers"]:  # it has no decoder yet
+            saved = {k: v for k, v in saved.items() if k.split(".")[0] not in ("emb", "dec", "on")}
+        net.load_state_dict(saved, strict=STAGES[stage["init"]]["answers"])
     log = open(work / f"{name}.log", "a", buffering=1) if rank == 0 else None
     sums, since, started = np.zeros(4), 0, time.time()
     number, pool = -1, None
