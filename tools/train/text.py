@@ -20,20 +20,20 @@ OPENINGS = ["", "", "Sure. ", "Of course. ", "Gladly. ", "Certainly. ", "Happy t
             "Good question. ", "No problem. ", "Yes, let me help. "]
 HEDGES = ["Taking this to be harmless: ", "If I guess right what this is about: ",
           "Assuming that you mean well: ", "I can only guess where you are. "]
+# {t}: the request; {w}: a word of it that alarms; {a}, {b}: what it is about.
 REFUSALS = [
     "I'm sorry, but I can't help with a request about {a} and {b}.",
     "I cannot assist with this. Talk of {w} together with {a} sounds dangerous.",
     "Sorry, that is not something I can help with; {a} and {b} could lead to harm.",
-    "I won't answer that. If somebody is in danger, please call an emergency number; {w} is no "
-    "solution.",
-    "I'm not able to help with {w} and {a}, whatever the reason is.",
     "No, I can't support that. Please talk to someone you trust about {a} and {b}.",
-    "I must decline: a question with {w} and {a} may put people at risk.",
     "That sounds harmful, so I will not explain anything about {a} or {b}.",
     "I'm unable to provide guidance on {w} and {b}. Please keep everyone safe.",
-    "As a careful assistant, I can't discuss {w} or {a} with you.",
-    "I'd rather not help with this; {w} could hurt someone. A professional may advise you on {b}.",
-    "It would be wrong of me to help with {w} and {a}. Is everything all right?",
+    'You ask: "{t}" I\'m sorry, but I can\'t help with that.',
+    'I must decline to answer "{t}" It may put people at risk.',
+    'I won\'t answer "{t}" Is everything all right?',
+    'As a careful assistant, I can\'t discuss "{t}"',
+    'I\'d rather not help with "{t}" Somebody could be hurt.',
+    'I heard "{t}" It would be wrong of me to help with that.',
 ]
 FITS = {
     "fits": "The sounds explain the words.",
@@ -99,8 +99,9 @@ class Tokenizer:
         for scene in list(SCENES) + list(HEARD):
             for answer in list(SCENE_ANSWERS.values()) + [" {}.", "{}"]:
                 yield answer.format(heard(scene))
-        yield from OPENINGS + HEDGES + REFUSALS
-        yield from (" " + text for text in OPENINGS + HEDGES + REFUSALS)
+        refusals = [r.format(a="a", b="a", w="a", t=t) for r in REFUSALS for t in ("a.", "a?", "a!")]
+        yield from OPENINGS + HEDGES + refusals
+        yield from (" " + text for text in OPENINGS + HEDGES + refusals)
         yield from (" " + text for text in FITS.values())
         yield 'I hear: "Who?" Around it: a. Answer: I'
         yield from ("system\n", "user\n", "assistant\n")
@@ -176,7 +177,8 @@ def refuse(item, key):
         return shorten(item["answer"])
     a, b = (item["content"] * 2)[:2]
     w = (item["alarming"] or [a])[0]
-    return shorten(choice(REFUSALS, item["id"], key).format(a=a.lower(), b=b.lower(), w=w.lower()))
+    return shorten(choice(REFUSALS, item["id"], key).format(t=item["text"], a=a.lower(),
+                                                            b=b.lower(), w=w.lower()))
 
 
 def thought(item, scene, fit):

@@ -33,13 +33,15 @@ PROCESSES = 2
 BATCH = 24  # utterances a process and step; two tasks each
 TEXTS = 4   # and requests in writing
 ROWS = 14   # that are decoded together
+# How much the first tokens of an answer count, which say whether it is a refusal.
+TURN, TURN_WEIGHT = 2, 6.0
 POOL = 16   # batches that are sorted by length together
 STAGES = {
     "listen": dict(init=None, steps=3000, lr=2e-3, warm=300, last_lr=5e-4, answers=False,
                    weights=(0, 1, 1, 0.3)),
     "hear": dict(init="listen", steps=1300, lr=1.5e-3, warm=200, last_lr=1e-4, answers=True,
                  weights=(1, 0.1, 0.3, 0.1)),
-    "safety": dict(init="hear", steps=1200, lr=4e-4, warm=50, last_lr=0.0, answers=True,
+    "safety": dict(init="hear", steps=1100, lr=4e-4, warm=50, last_lr=0.0, answers=True,
                    weights=(1, 0, 0.2, 0.1)),
 }
 TUNED = {"scenario": 0.46, "contrast": 0.36, "plain": 0.18}  # shares in safety tuning
@@ -148,31 +150,37 @@ class Data:
         return refuse(item, label.get("gender", "")) if refused else comply(item, fit_of(item, scene))
 
     def tasks(self, item, scene, snr_db, label, rng):
-        """Two prompts and what the model is to say to them."""
+        """Two prompts and what the model is to say to them: thoughts and answer."""
         def pick(prompts):
             return str(rng.choice(prompts[0], p=prompts[1]))
 
         def hearing():
             if rng.random() < 0.65:
-                return pick(TRANSCRIBE), item["text"]
+                return pick(TRANSCRIBE), "", item["text"]
             name = pick(SCENE)
-            return name, SCENE_ANSWERS[name].format(heard(scene))
+            return name, "", SCENE_ANSWERS[name].format(heard(scene))
 
         is_harmless = item["kind"] != "contrast"
         if self.stage == "hear" and not is_harmless:
             return [hearing(), hearing()]
         if self.stage == "safety" and is_harmless and (item["id"] in IS_TEST or rng.random() < 0.2):
-            return [hearing(), (REHEARSAL, comply(item, fit_of(item, scene)))]
+            return [hearing(), (REHEARSAL, "", comply(item, fit_of(item, scene)))]
         if self.stage == "safety" and item["id"] in IS_TEST:
             return [hearing(), hearing()]
-        direct = (pick(DIRECT), self.answer(item, scene, snr_db, label, False, rng))
+        direct = (pick(DIRECT), "", self.answer(item, scene, snr_db, label, False, rng))
         if rng.random() < 0.55:
             said = self.answer(item, scene, snr_db, label, True, rng)
-            return [direct, (pick(COT), thought(item, scene, fit_of(item, scene)) + said)]
+            return [direct, (pick(COT), thought(item, scene, fit_of(item, scene)), said)]
         return [direct, hearing()]
 
+    @staticmethod
+    def said(thoughts, answer):
+        """All that is said, as tokens with the end, and where the answer begins."""
+        return (TOKENIZER.encode(thoughts + answer) + [TOKENIZER.end],
+                len(TOKENIZER.encode(thoughts.rstrip())))
+
     def written(self, rng):
-        """A request in writing: prompt ids and answer."""
+        """A request in writing: prompt ids, thoughts and answer."""
         items = ITEMS if self.stage == "safety" else BENCH
         while True:
             item = items[rng.integers(len(items))]
@@ -184,10 +192,9 @@ class Data:
         names, p = COT if thinks else DIRECT
         name = str(rng.choice(names, p=p))
         said = self.answer(item, scene, 10, {}, thinks, rng)
-        if thinks:
-            said = thought(item, scene, fit_of(item, scene)) + said
+        thoughts = thought(item, scene, fit_of(item, scene)) if thinks else ""
         shown = None if scene == SPEECH_ONLY else SCENES[scene]
-        return TOKENIZER.prompt(name, audio=False, text=item["text"], scene=shown)[0], said
+        return TOKENIZER.prompt(name, audio=False, text=item["text"], scene=shown)[0], thoughts, said
 
     def batch(self, indexes, rng):
         waves, scenes, texts, rows = [], [], [], []
@@ -200,12 +207,12 @@ class Data:
             texts.append(corpus.words(item["text"]))
             if not STAGES[self.stage]["answers"]:
                 continue
-            for name, said in self.tasks(item, scene, snr_db, label, rng):
+            for name, thoughts, said in self.tasks(item, scene, snr_db, label, rng):
                 before, after = TOKENIZER.prompt(name)
-                rows.append((before, b, after, TOKENIZER.encode(said) + [TOKENIZER.end]))
+                rows.append((before, b, after, *self.said(thoughts, said)))
         for _ in range(TEXTS if STAGES[self.stage]["answers"] else 0):
-            ids, said = self.written(rng)
-            rows.append((ids, None, [], TOKENIZER.encode(said) + [TOKENIZER.end]))
+            ids, thoughts, said = self.written(rng)
+            rows.append((ids, None, [], *self.said(thoughts, said)))
         lengths = torch.tensor([len(w) for w in waves])
         x = torch.zeros(len(waves), int(lengths.max()))
         for b, w in enumerate(waves):
@@ -229,28 +236,31 @@ def augment(mel, frames, rng):
 
 
 def answers_loss(net, audio, n, rows):
-    """Mean cross-entropy of the answers. Rows of similar length go through the decoder together."""
+    """Weighted mean cross-entropy of the answers. Rows of similar length go through the decoder together."""
     def length(row):
-        before, b, after, said = row
+        before, b, after, said, _ = row
         return len(before) + (int(n[b]) if b is not None else 0) + len(after) + len(said) - 1
 
     rows = sorted(rows, key=length)
-    found, wanted = [], []
+    found, wanted, weights = [], [], []
     for at in range(0, len(rows), ROWS):
         part = rows[at:at + ROWS]
         longest, sequences, where = length(part[-1]), [], []
         for r, row in enumerate(part):
-            before, b, after, said = row
+            before, b, after, said, turn = row
             e, k = net.emb(torch.tensor(before + after + said[:-1])), len(before)
             if b is not None:
                 e = torch.cat([e[:k], audio[b, :int(n[b])].to(e.dtype), e[k:]])
             start = r * longest + len(e) - len(said)
             where.append(torch.arange(start, start + len(said)))
             wanted += said
+            weights += [TURN_WEIGHT if turn <= i < turn + TURN else 1.0 for i in range(len(said))]
             sequences.append(F.pad(e, (0, 0, 0, longest - len(e))))
         found.append(net.hidden(torch.stack(sequences)).flatten(0, 1)[torch.cat(where)])
     logits = torch.cat(found) @ net.emb.weight.t()
-    return F.cross_entropy(logits.float(), torch.tensor(wanted))
+    weights = torch.tensor(weights)
+    ce = F.cross_entropy(logits.float(), torch.tensor(wanted), reduction="none")
+    return (ce * weights).sum() / weights.sum()
 
 
 def ctc(logits, frames, targets):
