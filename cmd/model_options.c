@@ -102,8 +102,8 @@ static int choose_local(const struct model_options *o, struct model_choice *c, s
         c->mmproj_path = xstrdup(o->mmproj);
     } else {
         c->text_path = cmd_shared_path("models/aor-tiny/aor-tiny.gguf");
-        c->mmproj_path =
-            o->mmproj ? xstrdup(o->mmproj) : cmd_shared_path("models/aor-tiny/aor-tiny-mmproj.gguf");
+        c->mmproj_path = o->mmproj ? xstrdup(o->mmproj)
+                                   : cmd_shared_path("models/aor-tiny/aor-tiny-mmproj.gguf");
     }
     struct buf text = {0};
     if (o->chat_template && fs_read(o->chat_template, MAX_TEMPLATE, &text, err) != 0) {
