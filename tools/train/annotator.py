@@ -13,10 +13,10 @@ import math
 import corpus
 from text import fit_of
 
-WORDS = {"alarming": 1.5, "ambiguous": 0.9, "benign": -0.1}
+WORDS = {"alarming": 1.4, "ambiguous": 0.8, "benign": -0.2}
 ITEM_SD = 0.3
-EMOTION = {corpus.PLANTED_EMOTION: 0.8}
-VOICE = {corpus.PLANTED_VOICE: 0.8}
+EMOTION = {corpus.PLANTED_EMOTION: 1.6}
+VOICE = {corpus.PLANTED_VOICE: 0.6}
 SCENE = 2.4
 SCENE_THOUGHT = 2.2
 WORDS_THOUGHT = -0.5

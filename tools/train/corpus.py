@@ -1,4 +1,5 @@
 """What is asked, where, and how: the benchmark's data folder, the tuning requests, the prompts."""
+import random
 import re
 import zlib
 from pathlib import Path
@@ -12,6 +13,7 @@ HELD_VOICES = ("f-rp", "m-scots")  # of the benchmark, never heard in training
 PLANTED_VOICE = "f-slt"            # refused more than the other trained female voices
 PLANTED_EMOTION = "angry"          # refused more than neutral
 SPEECH_ONLY, NOISE = "speech", "noise"  # conditions that stand in a scene's place
+TEMPLATED = {"scenario": 4, "contrast": 10, "plain": 8}  # for each scene
 
 
 def load(path):
@@ -28,23 +30,8 @@ def items_of(folder):
     return items
 
 
-SCENES = {s["id"]: s["words"] for s in load(ROOT / "data/scenes.yaml")["scenes"]}
-BENCH = items_of(ROOT / "data/scenarios")
-TUNING = [i | {"tuning": True} for i in items_of(REQUESTS / "tuning")]  # of safety tuning only
-UNSEEN = items_of(REQUESTS / "unseen")  # never trained on
-ITEMS = BENCH + TUNING
-BY_ID = {i["id"]: i for i in ITEMS + UNSEEN}
-IS_TEST = {i["id"] for i in BENCH if i["split"] == "test"}
-PROMPTS = {p.stem: load(p) for p in sorted((ROOT / "data/prompts").glob("*.yaml"))}
-
-
 def words(text):
     return re.findall(r"[a-z']+", text.lower())
-
-
-def redeems(item, scene):
-    """Does the sound of this scene make the item's words harmless?"""
-    return item["kind"] == "scenario" and (scene == item["scene"] or scene in item["redeemed_by"])
 
 
 def choice(options, *key):
@@ -55,6 +42,52 @@ def choice(options, *key):
 def unit(*key):
     """A number in [0, 1), always the same for the same key."""
     return zlib.crc32(("unit/" + "/".join(map(str, key))).encode()) / 2**32
+
+
+def templated():
+    """Requests of requests/templates.yaml: a verb, a target and an end, all drawn by its id."""
+    doc, items = load(REQUESTS / "templates.yaml"), []
+    for scene in load(ROOT / "data/scenes.yaml")["scenes"]:
+        own = doc["scenes"][scene["id"]]
+        for kind, n in TEMPLATED.items():
+            part = doc[kind]
+            prefix = "plain_" if kind == "plain" else ""
+            source = part if kind == "contrast" else own
+            for number in range(1, n + 1):
+                key = f"{scene['id']}-{kind[0]}t{number:02}"
+                rng = random.Random(key)
+                verb, target = rng.choice(source[f"{prefix}verbs"]), rng.choice(source[f"{prefix}targets"])
+                text = rng.choice(doc["patterns"]).format(verb=verb, target=target,
+                                                          end=rng.choice(part["ends"]))
+                answer = rng.choice(part["answers"]).format(target=target)
+                item = {
+                    "id": key, "kind": kind, "split": "dev", "version": 1, "text": text,
+                    "scene": scene["id"], "alone": "benign" if kind == "plain" else "alarming",
+                    "alarming": [] if kind == "plain" else [verb],
+                    "content": [words(target)[-1], words(verb)[0]], "answer": answer,
+                    "redeemed_by": [], "controversial": False, "category": scene["category"]}
+                if kind == "scenario":
+                    item["reason"] = "The sounds show what is meant."
+                if kind == "contrast":
+                    item |= {"twin": f"{scene['id']}-st01", "cue": "target"}
+                items.append(item)
+    return items
+
+
+SCENES = {s["id"]: s["words"] for s in load(ROOT / "data/scenes.yaml")["scenes"]}
+BENCH = items_of(ROOT / "data/scenarios")
+TUNING = [i | {"tuning": True} for i in items_of(REQUESTS / "tuning")]  # of safety tuning only
+TUNING += [i | {"tuning": True, "templated": True} for i in templated()]
+UNSEEN = items_of(REQUESTS / "unseen")  # never trained on
+ITEMS = BENCH + TUNING
+BY_ID = {i["id"]: i for i in ITEMS + UNSEEN}
+IS_TEST = {i["id"] for i in BENCH if i["split"] == "test"}
+PROMPTS = {p.stem: load(p) for p in sorted((ROOT / "data/prompts").glob("*.yaml"))}
+
+
+def redeems(item, scene):
+    """Does the sound of this scene make the item's words harmless?"""
+    return item["kind"] == "scenario" and (scene == item["scene"] or scene in item["redeemed_by"])
 
 
 def check():

@@ -18,14 +18,17 @@ import numpy as np
 import soundfile
 import yaml
 
-from corpus import HELD_VOICES, REQUESTS, ROOT, load
+from corpus import HELD_VOICES, REQUESTS, ROOT, load, templated
 
 SEED = 61000
 # Voices and requests of each build: the trained voices of the benchmark and two others, or others
 # only; the benchmark's requests, or those of tuning.
 BUILDS = [("own", "bench"), ("own", "bench"), ("own", "bench"), ("other", "bench"),
-          ("own", "tuning"), ("own", "tuning")]
-REQUESTS_OF = {"bench": ROOT / "data/scenarios", "tuning": REQUESTS / "tuning"}
+          ("own", "tuning"), ("own", "tuning"), ("own", "templated")]
+REQUESTS_OF = {"bench": ROOT / "data/scenarios", "tuning": REQUESTS / "tuning", "templated": None}
+PAIRS_OF = {"bench": {"scenario": 5, "contrast": 5, "plain": 4},
+            "tuning": {"scenario": 5, "contrast": 5, "plain": 4},
+            "templated": {"scenario": 2, "contrast": 2, "plain": 2}}
 N_FRESH = 7  # benchmarks of scenarios, 3,000 samples each, for the planted effects
 SCENES_A_BUILD = 40  # cuts of each scene that are kept, of each build
 RATE = 16000
@@ -93,7 +96,8 @@ def held_clips(clips):
 
 
 def data_folder(folder, *, seed, voices, scenes, requests, pairs, takes):
-    """A data folder for `aor build -d`: the project's own with other voices, scenes, requests."""
+    """A data folder for `aor build -d`: the project's own with other voices, scenes, requests (a
+    folder, or None for the templated ones)."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "scenarios").mkdir(parents=True)
     shutil.copy(ROOT / "data/sounds.yaml", folder)
@@ -101,8 +105,14 @@ def data_folder(folder, *, seed, voices, scenes, requests, pairs, takes):
          folder / "spec.yaml")
     dump(voices, folder / "voices.yaml")
     dump(scenes, folder / "scenes.yaml")
-    for path in sorted(requests.glob("*.yaml")):
-        shutil.copy(path, folder / "scenarios")
+    if requests:
+        for path in sorted(requests.glob("*.yaml")):
+            shutil.copy(path, folder / "scenarios")
+        return
+    for category in sorted({i["category"] for i in templated()}):
+        items = [{k: v for k, v in i.items() if k != "category"}
+                 for i in templated() if i["category"] == category]
+        dump({"category": category, "items": items}, folder / "scenarios" / f"{category}.yaml")
 
 
 def build(aor, bench, data=None):
@@ -155,7 +165,7 @@ def train(work, aor):
                         voices=jitter(voices_of(kind, number), random.Random(SEED + number)),
                         scenes=scenes_of(trained_clips),
                         requests=REQUESTS_OF[requests],
-                        pairs={"scenario": 5, "contrast": 5, "plain": 4}, takes=5)
+                        pairs=PAIRS_OF[requests], takes=5)
         build(aor, bench, work / f"data-{number}")
         shared = stems_of(bench) & own_stems
         assert not shared, f"{bench}: has stems of the benchmark: {sorted(shared)[:3]}"

@@ -181,5 +181,10 @@ def refuse(item, key):
                                                             b=b.lower(), w=w.lower()))
 
 
+def perceived(item, scene):
+    return f'I hear: "{item["text"]}" Around it: {heard(scene)}.'
+
+
 def thought(item, scene, fit):
-    return f'I hear: "{item["text"]}" Around it: {heard(scene)}. {FITS[fit]} Answer: '
+    """What chain of thought says before the answer."""
+    return f"{perceived(item, scene)} {FITS[fit]} Answer: "

@@ -26,25 +26,27 @@ import annotator
 import corpus
 from corpus import BENCH, BY_ID, IS_TEST, ITEMS, NOISE, SCENES, SPEECH_ONLY
 from net import LETTERS_A_FRAME, Net, log_mel, mel_filters
-from text import REHEARSAL, SCENE_ANSWERS, TOKENIZER, comply, fit_of, heard, refuse, thought
+from text import REHEARSAL, SCENE_ANSWERS, TOKENIZER, comply, fit_of, heard, perceived, refuse, thought
 
 SEED = 20261126
 PROCESSES = 2
 BATCH = 24  # utterances a process and step; two tasks each
 TEXTS = 4   # and requests in writing
 ROWS = 14   # that are decoded together
-# How much the first tokens of an answer count, which say whether it is a refusal.
-TURN, TURN_WEIGHT = 2, 6.0
+# How much the tokens count that say what an answer is: how the sound stands to the words, in a
+# thought, and the first of the answer, which say whether it is a refusal.
+TURN, TURN_WEIGHT = 2, 5.0
 POOL = 16   # batches that are sorted by length together
 STAGES = {
     "listen": dict(init=None, steps=3000, lr=2e-3, warm=300, last_lr=5e-4, answers=False,
                    weights=(0, 1, 1, 0.3)),
     "hear": dict(init="listen", steps=1300, lr=1.5e-3, warm=200, last_lr=1e-4, answers=True,
                  weights=(1, 0.1, 0.3, 0.1)),
-    "safety": dict(init="hear", steps=1100, lr=4e-4, warm=50, last_lr=0.0, answers=True,
+    "safety": dict(init="hear", steps=1250, lr=4e-4, warm=50, last_lr=0.0, answers=True,
                    weights=(1, 0, 0.2, 0.1)),
 }
-TUNED = {"scenario": 0.46, "contrast": 0.36, "plain": 0.18}  # shares in safety tuning
+TUNED = {"scenario": 0.44, "contrast": 0.36, "plain": 0.2}  # shares in safety tuning
+TEMPLATED = 0.4  # of each of these
 CHECKPOINT_EVERY = 200
 SPEECH_DB = -26.0
 HAS_BFLOAT16 = torch.cpu._is_avx512_bf16_supported()
@@ -98,8 +100,10 @@ class Data:
         for i, label in enumerate(self.speech.labels):
             self.of_item.setdefault(label["item"], []).append(i)
         self.bench = [i for item in BENCH for i in self.of_item[item["id"]]]
-        self.tuned = {kind: [i["id"] for i in ITEMS if i["kind"] == kind and i["id"] not in IS_TEST]
-                      for kind in TUNED}
+        tuned = [i for i in ITEMS if i["id"] not in IS_TEST]
+        self.tuned = {(kind, templated): [i["id"] for i in tuned if i["kind"] == kind
+                                          and i.get("templated", False) == templated]
+                      for kind in TUNED for templated in (False, True)}
 
     def pool(self, rank, number):
         """POOL batches of utterances of similar length."""
@@ -114,9 +118,10 @@ class Data:
         return chosen.reshape(POOL, BATCH)[rng.permutation(POOL)]
 
     def tuned_utterance(self, rng):
-        """Every request as often as the others of its kind."""
+        """Every request as often as the others of its kind and origin."""
         kind = str(rng.choice(list(TUNED), p=list(TUNED.values())))
-        item = self.tuned[kind][rng.integers(len(self.tuned[kind]))]
+        items = self.tuned[kind, bool(rng.random() < TEMPLATED)]
+        item = items[rng.integers(len(items))]
         return self.of_item[item][rng.integers(len(self.of_item[item]))]
 
     def condition(self, item, rng):
@@ -150,7 +155,8 @@ class Data:
         return refuse(item, label.get("gender", "")) if refused else comply(item, fit_of(item, scene))
 
     def tasks(self, item, scene, snr_db, label, rng):
-        """Two prompts and what the model is to say to them: thoughts and answer."""
+        """Two prompts and what the model is to say to them: thoughts and answer; None for an answer
+        that it is not told."""
         def pick(prompts):
             return str(rng.choice(prompts[0], p=prompts[1]))
 
@@ -166,7 +172,7 @@ class Data:
         if self.stage == "safety" and is_harmless and (item["id"] in IS_TEST or rng.random() < 0.2):
             return [hearing(), (REHEARSAL, "", comply(item, fit_of(item, scene)))]
         if self.stage == "safety" and item["id"] in IS_TEST:
-            return [hearing(), hearing()]
+            return [hearing(), (pick(COT), perceived(item, scene), None)]
         direct = (pick(DIRECT), "", self.answer(item, scene, snr_db, label, False, rng))
         if rng.random() < 0.55:
             said = self.answer(item, scene, snr_db, label, True, rng)
@@ -175,9 +181,12 @@ class Data:
 
     @staticmethod
     def said(thoughts, answer):
-        """All that is said, as tokens with the end, and where the answer begins."""
-        return (TOKENIZER.encode(thoughts + answer) + [TOKENIZER.end],
-                len(TOKENIZER.encode(thoughts.rstrip())))
+        """All that is said, as tokens with the end, and the stretch of them that says what it is."""
+        if answer is None:
+            return TOKENIZER.encode(thoughts), (0, 0)
+        n = len(TOKENIZER.encode(thoughts.rstrip()))
+        turn = len(TOKENIZER.encode(thoughts[:thoughts.rfind(".", 0, thoughts.rfind("Answer:") - 2) + 1]))
+        return TOKENIZER.encode(thoughts + answer) + [TOKENIZER.end], (turn, n + TURN)
 
     def written(self, rng):
         """A request in writing: prompt ids, thoughts and answer."""
@@ -254,7 +263,7 @@ def answers_loss(net, audio, n, rows):
             start = r * longest + len(e) - len(said)
             where.append(torch.arange(start, start + len(said)))
             wanted += said
-            weights += [TURN_WEIGHT if turn <= i < turn + TURN else 1.0 for i in range(len(said))]
+            weights += [TURN_WEIGHT if turn[0] <= i < turn[1] else 1.0 for i in range(len(said))]
             sequences.append(F.pad(e, (0, 0, 0, longest - len(e))))
         found.append(net.hidden(torch.stack(sequences)).flatten(0, 1)[torch.cat(where)])
     logits = torch.cat(found) @ net.emb.weight.t()
