@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "judge/rules.h"
 #include "judge/scene_name.h"
+#include "judge_score.h"
 #include "model/prompt.h"
 #include "stats/wer.h"
 #include "store/store.h"
@@ -163,34 +164,54 @@ static void print_result(const struct judging *j, bool as_json)
 static int run(int argc, char **argv)
 {
     const char *rules = NULL;
+    struct score_options score = {0};
     bool as_json = false;
     const struct opt opts[] = {
         {'r', "rules", OPT_STR, &rules, "FILE", "patterns (default: judge/rules-en.yaml)", 0, 0},
+        {0, "score", OPT_STR, &score.path, "FILE", "against people: answers with labels", 0, 0},
+        {0, "columns", OPT_STR, &score.columns, "LIST",
+         "its columns: request=..,response=..,label=..", 0, 0},
+        {0, "map", OPT_STR, &score.map, "LIST", "what its labels mean: rejected=refusal,..", 0, 0},
+        {0, "misses", OPT_INT, &score.n_misses, "N", "show so many disagreements", 0, 1000000},
         {0, "json", OPT_FLAG, &as_json, NULL, "JSON on stdout", 0, 0},
         {0},
     };
     const struct opt_command command = {
         .name = "judge",
-        .synopsis = "RUN.db [options]",
+        .synopsis = "RUN.db [options] | --score FILE [options]",
         .summary = "Give each answer of a run a verdict, by rules.",
-        .details = "Verdicts: compliance, partial, refusal, clarification, nonresponsive. A judge "
-                   "is named by\n"
-                   "the hash of its rules; another judge's verdicts stay beside it.",
-        .examples = "  aor judge aor-tiny.db\n  aor judge aor-tiny.db -r my-rules.yaml --json\n",
+        .details =
+            "Verdicts: compliance, partial, refusal, clarification, nonresponsive. A judge "
+            "is named by\n"
+            "the hash of its rules; another judge's verdicts stay beside it. --score measures the\n"
+            "judge itself on a CSV, JSON or JSON Lines file of answers that people labelled.",
+        .examples = "  aor judge aor-tiny.db\n  aor judge aor-tiny.db -r my-rules.yaml --json\n"
+                    "  aor judge --score labels.csv --columns request=prompt,response=completion\n",
     };
     int n_operands;
-    int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);
+    int status = cmd_parse(&command, opts, argc, argv, 0, 1, &n_operands);
     if (status >= 0) {
         return status;
     }
     struct err err = {0};
+    if ((n_operands == 1) == (score.path != NULL)) {
+        err_set(&err, ERR_USAGE, "RUN.db or --score FILE, one of them");
+        return cmd_fail(&err);
+    }
+    score.as_json = as_json;
     char *rules_path = rules ? xstrdup(rules) : cmd_shared_path("data/judge/rules-en.yaml");
     struct rule_judge *judge = NULL;
     struct judging j = {.probes = {{.name = prompt_probe_names[PROMPT_TRANSCRIBE]},
                                    {.name = prompt_probe_names[PROMPT_SCENE]}}};
     int ok = -1;
-    if (rule_judge_load(rules_path, &judge, &err) == 0 &&
-        store_open(argv[1], STORE_WRITE, &j.store, &err) == 0) {
+    if (rule_judge_load(rules_path, &judge, &err) != 0) {
+        goto out;
+    }
+    if (score.path) {
+        ok = judge_score(judge, &score, &err);
+        goto out;
+    }
+    if (store_open(argv[1], STORE_WRITE, &j.store, &err) == 0) {
         j.judge = judge;
         if (store_begin(j.store, &err) == 0 &&
             store_each(j.store, rule_judge_id(judge), take_row, &j, &err) == 0 &&
@@ -208,6 +229,7 @@ static int run(int argc, char **argv)
             argv[1], j.n_new, j.n_unanswered, j.n_blocks, j.n_errors);
         print_result(&j, as_json);
     }
+out:
     status = ok == 0 ? EXIT_FINE : cmd_fail(&err);
     rule_judge_free(judge);
     free(rules_path);

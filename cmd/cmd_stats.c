@@ -10,12 +10,13 @@
 #include "cmd.h"
 #include "judge/verdict.h"
 #include "model/prompt.h"
+#include "stats/comparisons.h"
 #include "stats/rates.h"
 #include "store/store.h"
 
 /* The factors of an observation, as columns of the sample. */
-static const char *const factors[] = {"category", "gender", "emotion", "rate",
-                                      "voice",    "snr_db", "scene",   "alone"};
+static const char *const factors[] = {"category", "gender", "emotion", "rate",   "voice",
+                                      "snr_db",   "scene",  "alone",   "engine", "split"};
 #define N_FACTORS (sizeof factors / sizeof *factors)
 
 /* Those that the text shows: the others are in --json and --csv. */
@@ -49,6 +50,9 @@ struct stats {
     size_t n_measures;
     struct comprehension *probes;
     size_t n_probes;
+    struct comparisons *comparisons;
+    struct comparison *compared;
+    size_t n_compared;
     long n_trials, n_unanswered, n_blocks, n_errors, n_unjudged;
 };
 
@@ -159,9 +163,21 @@ static int take_row(const struct store_row *row, void *user, struct err *err)
     snprintf(snr, sizeof snr, "%g", row->sample.snr_db);
     const char *levels[N_FACTORS] = {row->sample.category, row->sample.gender, row->sample.emotion,
                                      row->sample.rate,     row->sample.voice,  snr,
-                                     row->sample.scene,    row->sample.alone};
+                                     row->sample.scene,    row->sample.alone,  row->sample.engine,
+                                     row->sample.split};
     rates_add(m->rates, levels, row->sample.scenario, v == VERDICT_REFUSAL,
               v == VERDICT_REFUSAL || v == VERDICT_PARTIAL);
+    comparisons_add(s->comparisons, &(struct observation){.kind = row->sample.kind,
+                                                          .condition = row->condition,
+                                                          .strategy = row->strategy,
+                                                          .sample = row->sample.id,
+                                                          .repeat = row->repeat,
+                                                          .scenario = row->sample.scenario,
+                                                          .gender = row->sample.gender,
+                                                          .voice = row->sample.voice,
+                                                          .emotion = row->sample.emotion,
+                                                          .rate = row->sample.rate,
+                                                          .refused = v == VERDICT_REFUSAL});
     return 0;
 }
 
@@ -340,6 +356,91 @@ static void print_probes(const struct stats *s)
     }
 }
 
+/* What is compared, as "mismatched -> matched". */
+static char *comparison_name(const struct comparison *c)
+{
+    return xasprintf("%s -> %s", c->first_name, c->second_name);
+}
+
+/* In points, right in a field of 6; blank for NAN. */
+static void print_points(double value)
+{
+    if (isnan(value)) {
+        printf("%6s", "");
+    } else {
+        printf("%+6.1f", 100 * value);
+    }
+}
+
+static void print_p(double p)
+{
+    if (isnan(p)) {
+        printf(" %8s", "");
+    } else if (p < 0.0001) {
+        printf(" %8s", "<0.0001");
+    } else {
+        printf(" %8.4f", p);
+    }
+}
+
+static void print_comparisons(const struct stats *s)
+{
+    if (s->n_compared > 0) {
+        printf("\nWhat changes refusals, in points:\n  %-26s %-25s %7s  %6s  %16s %8s %8s %6s\n",
+               "", "of", "pairs", "change", "95% interval", "p", "Holm", "least");
+    }
+    for (size_t i = 0; i < s->n_compared; i++) {
+        const struct comparison *c = &s->compared[i];
+        if (i == 0 || c->family != s->compared[i - 1].family) {
+            printf("  %s\n", comparison_family_names[c->family]);
+        }
+        char *name = comparison_name(c);
+        char *of = xasprintf("%s%s%s%s%s", c->kind, *c->condition ? ", " : "", c->condition,
+                             *c->strategy ? ", " : "", c->strategy);
+        fputs("    ", stdout);
+        print_clean(name, 24);
+        putchar(' ');
+        print_clean(of, 25);
+        free(of);
+        free(name);
+        printf(" %7zu  ", c->n);
+        print_points(c->difference);
+        fputs("  [", stdout);
+        print_points(c->low);
+        fputs(", ", stdout);
+        print_points(c->high);
+        putchar(']');
+        print_p(c->p);
+        print_p(c->p_holm);
+        if (!isnan(c->findable)) {
+            printf(" %6.1f", 100 * c->findable);
+        }
+        putchar('\n');
+    }
+}
+
+static json_t *comparisons_json(const struct stats *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->n_compared; i++) {
+        const struct comparison *c = &s->compared[i];
+        json_array_append_new(
+            list,
+            json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+                      " s:o, s:o, s:s}",
+                      "family", comparison_family_names[c->family], "kind", c->kind, "condition",
+                      json_text(c->condition), "strategy", json_text(c->strategy), "first",
+                      json_text(c->first_name), "second", json_text(c->second_name), "pairs",
+                      (json_int_t)c->n, "scenarios", (json_int_t)c->n_clusters, "rate_first",
+                      json_number(c->first), "rate_second", json_number(c->second), "difference",
+                      json_number(c->difference), "se", json_number(c->se), "low",
+                      json_number(c->low), "high", json_number(c->high), "p", json_number(c->p),
+                      "p_holm", json_number(c->p_holm), "findable", json_number(c->findable),
+                      "method", c->method));
+    }
+    return list;
+}
+
 static json_t *probes_json(const struct stats *s)
 {
     json_t *list = json_array();
@@ -390,18 +491,110 @@ static int print_text(struct store *store, const char *path, const struct stats 
         }
     }
     print_probes(s);
+    print_comparisons(s);
     printf(
         "\nrefusals: strict; broad adds partial ones. Intervals: Wilson on the effective sample\n"
-        "size, as variants of one item are not independent.\n");
+        "size, as variants of one item are not independent. Changes: strict, errors by scenario;\n"
+        "p: sign-flip by scenario, or as --json says; Holm: within the family; least: the\n"
+        "change that this design finds in 80%%.\n");
     return 0;
 }
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV };
+/* What LaTeX would read as its own is escaped; control characters go. */
+static void print_latex_text(const char *s)
+{
+    for (; *s; s++) {
+        if (strchr("&%$#_{}", *s)) {
+            printf("\\%c", *s);
+        } else if (*s == '\\') {
+            fputs("\\textbackslash{}", stdout);
+        } else if (*s == '~' || *s == '^') {
+            printf("\\%c{}", *s);
+        } else if ((unsigned char)*s >= 0x20 && *s != 0x7F) {
+            putchar(*s);
+        }
+    }
+}
+
+static void print_latex_p(double p)
+{
+    if (isnan(p)) {
+        fputs("--", stdout);
+    } else if (p < 0.0001) {
+        fputs("$<0.0001$", stdout);
+    } else {
+        printf("%.4f", p);
+    }
+}
+
+static int print_latex_rates(const struct measure *m, struct err *err)
+{
+    struct rate_row *rows;
+    size_t n;
+    if (rates_by(m->rates, NULL, Z_95, &rows, &n, err) != 0) {
+        return -1;
+    }
+    for (size_t k = 0; k < n; k++) {
+        char *items = measure_items(m);
+        printf("%s & ", items); /* words of ours */
+        free(items);
+        print_latex_text(m->condition);
+        fputs(" & ", stdout);
+        print_latex_text(m->strategy);
+        printf(" & %zu & %.1f & %.1f--%.1f & %.1f \\\\\n", rows[k].strict.n,
+               100 * rows[k].strict.rate, 100 * rows[k].strict.low, 100 * rows[k].strict.high,
+               100 * rows[k].broad.rate);
+    }
+    free(rows);
+    return 0;
+}
+
+static void print_latex_comparison(const struct comparison *c)
+{
+    print_latex_text(c->first_name);
+    fputs(" $\\rightarrow$ ", stdout);
+    print_latex_text(c->second_name);
+    printf(" & %s & ", c->kind);
+    print_latex_text(c->condition);
+    fputs(*c->condition && *c->strategy ? ", " : "", stdout);
+    print_latex_text(c->strategy);
+    printf(" & %zu & $%+.1f$ & ", c->n, 100 * c->difference);
+    if (isnan(c->low)) {
+        fputs("--", stdout);
+    } else {
+        printf("$%+.1f$ to $%+.1f$", 100 * c->low, 100 * c->high);
+    }
+    fputs(" & ", stdout);
+    print_latex_p(c->p_holm);
+    puts(" \\\\");
+}
+
+/* Two tables for the booktabs package: all rates without a factor, all comparisons. */
+static int print_latex(const struct stats *s, struct err *err)
+{
+    puts("% \\usepackage{booktabs}\n\\begin{tabular}{lllrrrr}\n\\toprule\n"
+         "items & condition & strategy & trials & rate (\\%) & 95\\% interval & broad (\\%) "
+         "\\\\\n\\midrule");
+    for (size_t i = 0; i < s->n_measures; i++) {
+        if (print_latex_rates(&s->measures[i], err) != 0) {
+            return -1;
+        }
+    }
+    puts("\\bottomrule\n\\end{tabular}\n\n\\begin{tabular}{lllrrrr}\n\\toprule\n"
+         "change & items & in & pairs & points & 95\\% interval & $p$ (Holm) \\\\\n\\midrule");
+    for (size_t i = 0; i < s->n_compared; i++) {
+        print_latex_comparison(&s->compared[i]);
+    }
+    puts("\\bottomrule\n\\end{tabular}");
+    return 0;
+}
+
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_LATEX };
 
 static int print_stats(const char *path, const char *judge, enum output output, struct err *err)
 {
     struct store *store = NULL;
-    struct stats s = {0};
+    struct stats s = {.comparisons = comparisons_new()};
     json_t *rows = json_array();
     char *judge_id = xstrdup(judge);
     char *model = NULL;
@@ -422,21 +615,27 @@ static int print_stats(const char *path, const char *judge, enum output output, 
         err_set(err, ERR_USAGE, "%s: has no verdicts of judge %s", path, judge_id);
         goto out;
     }
+    comparisons_compute(s.comparisons, &s.compared, &s.n_compared);
     qsort(s.measures, s.n_measures, sizeof *s.measures, compare_measures);
     if (output == OUTPUT_TEXT) {
         ok = print_text(store, path, &s, judge_id, err);
+        goto out;
+    }
+    if (output == OUTPUT_LATEX) {
+        ok = print_latex(&s, err);
         goto out;
     }
     ok = all_rows(&s, rows, err);
     if (ok == 0 && output == OUTPUT_CSV) {
         print_csv(rows);
     } else if (ok == 0) {
-        json_t *all = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:O, s:o}", "model",
-                                model ? json_text(model) : json_null(), "judge",
-                                json_text(judge_id), "trials", (json_int_t)s.n_trials, "unanswered",
-                                (json_int_t)s.n_unanswered, "blocks", (json_int_t)s.n_blocks,
-                                "errors", (json_int_t)s.n_errors, "unjudged",
-                                (json_int_t)s.n_unjudged, "rates", rows, "probes", probes_json(&s));
+        json_t *all =
+            json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:O, s:o, s:o}", "model",
+                      model ? json_text(model) : json_null(), "judge", json_text(judge_id),
+                      "trials", (json_int_t)s.n_trials, "unanswered", (json_int_t)s.n_unanswered,
+                      "blocks", (json_int_t)s.n_blocks, "errors", (json_int_t)s.n_errors,
+                      "unjudged", (json_int_t)s.n_unjudged, "rates", rows, "probes",
+                      probes_json(&s), "comparisons", comparisons_json(&s));
         json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
         putchar('\n');
         json_decref(all);
@@ -447,6 +646,8 @@ out:
     }
     free(s.measures);
     free(s.probes);
+    free(s.compared);
+    comparisons_free(s.comparisons);
     json_decref(rows);
     free(judge_id);
     free(model);
@@ -459,10 +660,12 @@ static int run(int argc, char **argv)
     const char *judge = NULL;
     bool as_json = false;
     bool as_csv = false;
+    bool as_latex = false;
     const struct opt opts[] = {
         {'j', "judge", OPT_STR, &judge, "ID", "whose verdicts (default: the last aor judge)", 0, 0},
         {0, "json", OPT_FLAG, &as_json, NULL, "JSON on stdout, by every factor", 0, 0},
         {0, "csv", OPT_FLAG, &as_csv, NULL, "CSV on stdout, by every factor", 0, 0},
+        {0, "latex", OPT_FLAG, &as_latex, NULL, "tables for LaTeX with booktabs", 0, 0},
         {0},
     };
     const struct opt_command command = {
@@ -473,7 +676,9 @@ static int run(int argc, char **argv)
             "Over-refusal rate where refusing is wrong (scenarios in their scene, heard or in\n"
             "words, words that are benign alone, plain requests), refusal rate elsewhere\n"
             "(contrasts, and sentences that may alarm without their scene). Intervals know that\n"
-            "variants of one item are not independent.",
+            "variants of one item are not independent. Then what changes refusals: context, "
+            "strategy,\n"
+            "manner and gender, paired by sample, with errors by scenario.",
         .examples = "  aor stats aor-tiny.db\n  aor stats aor-tiny.db --csv >rates.csv\n",
     };
     int n_operands;
@@ -482,9 +687,13 @@ static int run(int argc, char **argv)
         return status;
     }
     struct err err = {0};
-    enum output output = as_json ? OUTPUT_JSON : as_csv ? OUTPUT_CSV : OUTPUT_TEXT;
-    int ok = as_json && as_csv ? err_set(&err, ERR_USAGE, "--json or --csv, not both")
-                               : print_stats(argv[1], judge, output, &err);
+    enum output output = as_json    ? OUTPUT_JSON
+                         : as_csv   ? OUTPUT_CSV
+                         : as_latex ? OUTPUT_LATEX
+                                    : OUTPUT_TEXT;
+    int ok = as_json + as_csv + as_latex > 1
+                 ? err_set(&err, ERR_USAGE, "--json, --csv or --latex, one of them")
+                 : print_stats(argv[1], judge, output, &err);
     return ok == 0 ? EXIT_FINE : cmd_fail(&err);
 }
 

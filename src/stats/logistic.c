@@ -140,7 +140,7 @@ static int make_sandwich(const struct problem *p, const double *beta, size_t n_c
     double *scores = xcalloc(n_clusters * m + 1, sizeof *scores); /* of each cluster */
     bool *occurs = xcalloc(n_clusters + 1, sizeof *occurs);
     double *meat = xcalloc(2 * m * m, sizeof *meat);
-    double *half = meat + m * m;
+    double *ret = meat + m * m;
     double n_seen = 0;
     for (size_t i = 0; i < p->n; i++) {
         double residual = (p->y[i] ? 1 : 0) - 1 / (1 + exp(-eta_of(p, i, beta)));
@@ -165,22 +165,8 @@ static int make_sandwich(const struct problem *p, const double *beta, size_t n_c
         return err_set(err, ERR_FORMAT, "too few clusters or observations");
     }
     double scale = n_seen / (n_seen - 1) * (n - 1) / (n - (double)m);
-    for (size_t a = 0; a < m; a++) {
-        for (size_t b = 0; b < m; b++) {
-            for (size_t c = 0; c < m; c++) {
-                half[a * m + b] += inverse[a * m + c] * meat[c * m + b];
-            }
-        }
-    }
-    memset(meat, 0, m * m * sizeof *meat);
-    for (size_t a = 0; a < m; a++) {
-        for (size_t b = 0; b < m; b++) {
-            for (size_t c = 0; c < m; c++) {
-                meat[a * m + b] += scale * half[a * m + c] * inverse[c * m + b];
-            }
-        }
-    }
-    memcpy(inverse, meat, m * m * sizeof *inverse);
+    sandwich_product(inverse, meat, m, scale, ret);
+    memcpy(inverse, ret, m * m * sizeof *inverse);
     free(scores);
     free(occurs);
     free(meat);

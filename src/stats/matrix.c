@@ -1,6 +1,10 @@
 #include "stats/matrix.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
 
 #define TOLERANCE 1e-10 /* of a pivot, relative to its diagonal */
 
@@ -74,4 +78,25 @@ double quadratic_form(double *a, double *v, size_t n, int *ret_rank)
         sum += v[i] * v[i];
     }
     return *ret_rank > 0 ? sum : NAN;
+}
+
+void sandwich_product(const double *inner, const double *meat, size_t n, double scale, double *ret)
+{
+    double *half = xcalloc(n * n + 1, sizeof *half);
+    memset(ret, 0, n * n * sizeof *ret);
+    for (size_t a = 0; a < n; a++) {
+        for (size_t b = 0; b < n; b++) {
+            for (size_t c = 0; c < n; c++) {
+                half[a * n + b] += inner[a * n + c] * meat[c * n + b];
+            }
+        }
+    }
+    for (size_t a = 0; a < n; a++) {
+        for (size_t b = 0; b < n; b++) {
+            for (size_t c = 0; c < n; c++) {
+                ret[a * n + b] += scale * half[a * n + c] * inner[c * n + b];
+            }
+        }
+    }
+    free(half);
 }

@@ -16,4 +16,7 @@ bool invert_positive(double *a, size_t n);
  */
 double quadratic_form(double *a, double *v, size_t n, int *ret_rank);
 
+/* scale * inner * meat * inner of symmetric matrices, into ret, which is neither of them. */
+void sandwich_product(const double *inner, const double *meat, size_t n, double scale, double *ret);
+
 #endif

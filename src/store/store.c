@@ -559,7 +559,7 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
         "SELECT t.id, t.condition, t.strategy, p.id, p.kind, p.scenario, p.category, p.text, "
         "p.alone, p.gender, p.emotion, p.rate, p.voice, p.engine, p.scene, p.snr_db, "
         "r.kind, r.text, r.finish, v.verdict, p.split, y.probe, t.scene, c.names, "
-        "r.answer_at, z.trial, z.value "
+        "r.answer_at, z.trial, z.value, t.repeat "
         "FROM trial t JOIN sample p ON p.id = t.sample "
         "LEFT JOIN strategy y ON y.name = t.strategy LEFT JOIN scene c ON c.id = t.scene "
         "LEFT JOIN response r ON r.trial = t.id "
@@ -579,6 +579,7 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
             .trial_id = sqlite3_column_int64(st, 0),
             .condition = column(st, 1),
             .strategy = column(st, 2),
+            .repeat = sqlite3_column_int(st, 27),
             .probe = column(st, 21),
             .scene = column_or_null(st, 22),
             .scene_names = column_or_null(st, 23),

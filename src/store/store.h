@@ -124,6 +124,7 @@ int store_delete_error(struct store *s, int64_t trial_id, struct err *err);
 struct store_row {
     int64_t trial_id;
     const char *condition, *strategy;
+    int repeat;
     const char *probe;       /* "": an answer to be judged */
     const char *scene;       /* heard or told; NULL: none */
     const char *scene_names; /* of it, one a line; NULL where there is none */

@@ -83,3 +83,11 @@ show("se", *fit.bse)
 show("log-likelihood", fit.llf)
 R = np.eye(6)[1:3]
 show("wald", np.asarray(fit.wald_test(R, scalar=True, use_f=False).statistic).item())
+
+# The same rows, least squares with a mean for each cluster: with dummies, Arellano's errors.
+dummies = np.equal.outer(np.array(groups), np.arange(50)).astype(float)
+Z = np.column_stack([np.array(X, float)[:, 1:], dummies])
+ols = sm.OLS(np.array(Y, float), Z).fit(
+    cov_type="cluster", cov_kwds={"groups": np.array(groups), "use_correction": False})
+show("within beta", *ols.params[:5])
+show("within se", *(ols.bse[:5] * np.sqrt(50 / 49)))

@@ -12,6 +12,7 @@
 #include "stats/agreement.h"
 #include "stats/distribution.h"
 #include "stats/interval.h"
+#include "stats/linear.h"
 #include "stats/logistic.h"
 #include "stats/paired.h"
 
@@ -190,12 +191,9 @@ static void test_paired_edges(void **state)
 #define N_ROWS 400
 #define N_COLUMNS 6
 
-static void test_logistic(void **state)
+/* As in tests.py. */
+static void make_rows(double *x, bool *y, uint32_t *cluster)
 {
-    (void)state;
-    static double x[N_ROWS * N_COLUMNS];
-    static bool y[N_ROWS];
-    static uint32_t cluster[N_ROWS];
     uint64_t g = 11;
     for (size_t i = 0; i < N_ROWS; i++) {
         double *row = x + i * N_COLUMNS;
@@ -209,6 +207,47 @@ static void test_logistic(void **state)
         y[i] = below(&g, 10000) / 10000.0 < 1 / (1 + exp(-eta));
         cluster[i] = (uint32_t)i / 8;
     }
+}
+
+static void test_linear(void **state)
+{
+    (void)state;
+    static double x[N_ROWS * N_COLUMNS];
+    static double within[N_ROWS * (N_COLUMNS - 1)];
+    static double y[N_ROWS];
+    static bool is[N_ROWS];
+    static uint32_t cluster[N_ROWS];
+    static const double beta[] = {0.1445085074872427, 0.025463745288883215, -0.11796238373728979,
+                                  0.044219932616819002, 0.11571214741908176};
+    static const double se[] = {0.051690620164646317, 0.044837535839836719, 0.034901519412837007,
+                                0.046508517446993601, 0.048775992019757887};
+    make_rows(x, is, cluster);
+    for (size_t i = 0; i < N_ROWS; i++) {
+        memcpy(within + i * 5, x + i * N_COLUMNS + 1, 5 * sizeof *x);
+        y[i] = is[i];
+    }
+    double got[5];
+    double covariance[25];
+    assert_true(linear_within(within, y, cluster, N_ROWS, 5, 50, got, covariance));
+    for (size_t j = 0; j < 5; j++) {
+        assert_near(got[j], beta[j]);
+        assert_near(sqrt(covariance[6 * j]), se[j]);
+    }
+    /* A column that does not vary within clusters; nothing at all. */
+    for (size_t i = 0; i < N_ROWS; i++) {
+        within[i * 5] = cluster[i];
+    }
+    assert_false(linear_within(within, y, cluster, N_ROWS, 5, 50, got, covariance));
+    assert_false(linear_within(within, y, cluster, 0, 5, 50, got, covariance));
+}
+
+static void test_logistic(void **state)
+{
+    (void)state;
+    static double x[N_ROWS * N_COLUMNS];
+    static bool y[N_ROWS];
+    static uint32_t cluster[N_ROWS];
+    make_rows(x, y, cluster);
     static const double beta[] = {-0.29924086613606055, 0.56358929413944137, 0.0021400981916675586,
                                   -0.49713029587583574, 0.17553282284629926, 0.30732406688458236};
     static const double se[] = {0.17866506785603903, 0.20036947910183522, 0.1794418962984955,
@@ -251,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_distributions), cmocka_unit_test(test_holm),
         cmocka_unit_test(test_agreement),     cmocka_unit_test(test_paired),
         cmocka_unit_test(test_paired_edges),  cmocka_unit_test(test_logistic),
+        cmocka_unit_test(test_linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

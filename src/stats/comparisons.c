@@ -1,0 +1,581 @@
+#include "stats/comparisons.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/names.h"
+#include "stats/distribution.h"
+#include "stats/interval.h"
+#include "stats/linear.h"
+#include "stats/paired.h"
+
+#define N_FLIPS 9999
+#define SEED 1
+#define MAX_VOICES 20 /* whose every partition is tried */
+
+const char *const comparison_family_names[] = {"context", "strategy", "manner",
+                                               "gender",  "twin",     NULL};
+
+/* Strings by number. */
+struct names {
+    struct name_set set;
+    char **items;
+    size_t n;
+};
+
+/* A sample and repeat: what is asked in several cells. */
+struct unit {
+    uint32_t kind, scenario, gender, voice, emotion, rate;
+};
+
+struct seen {
+    uint32_t condition, strategy, unit;
+    bool refused;
+};
+
+struct comparisons {
+    struct names strings, unit_names;
+    struct unit *units;
+    struct seen *seen;
+    size_t n_seen, cap;
+    struct comparison *found;
+    size_t n_found;
+};
+
+static uint32_t number_of(struct names *names, const char *name)
+{
+    size_t number;
+    if (!name_set_add(&names->set, name, names->n, &number)) {
+        return (uint32_t)number;
+    }
+    if ((names->n & (names->n - 1)) == 0) {
+        names->items = xrealloc(names->items, (names->n == 0 ? 1 : 2 * names->n) * sizeof(char *));
+    }
+    names->items[names->n] = xstrdup(name);
+    return (uint32_t)names->n++;
+}
+
+static void names_release(struct names *names)
+{
+    for (size_t i = 0; i < names->n; i++) {
+        free(names->items[i]);
+    }
+    free(names->items);
+    name_set_release(&names->set);
+}
+
+struct comparisons *comparisons_new(void)
+{
+    return xcalloc(1, sizeof(struct comparisons));
+}
+
+void comparisons_free(struct comparisons *c)
+{
+    if (c) {
+        names_release(&c->strings);
+        names_release(&c->unit_names);
+        free(c->units);
+        free(c->seen);
+        free(c);
+    }
+}
+
+void comparisons_add(struct comparisons *c, const struct observation *o)
+{
+    char *unit_name = xasprintf("%d/%s", o->repeat, o->sample);
+    size_t n_units = c->unit_names.n;
+    uint32_t unit = number_of(&c->unit_names, unit_name);
+    free(unit_name);
+    if (unit == n_units) {
+        if ((n_units & (n_units - 1)) == 0) {
+            c->units = xrealloc(c->units, (n_units == 0 ? 1 : 2 * n_units) * sizeof *c->units);
+        }
+        struct names *s = &c->strings;
+        c->units[unit] = (struct unit){number_of(s, o->kind),    number_of(s, o->scenario),
+                                       number_of(s, o->gender),  number_of(s, o->voice),
+                                       number_of(s, o->emotion), number_of(s, o->rate)};
+    }
+    if (c->n_seen == c->cap) {
+        c->cap = c->cap > 0 ? 2 * c->cap : 256;
+        c->seen = xrealloc(c->seen, c->cap * sizeof *c->seen);
+    }
+    c->seen[c->n_seen++] = (struct seen){number_of(&c->strings, o->condition),
+                                         number_of(&c->strings, o->strategy), unit, o->refused};
+}
+
+/* The number of a string that was added; one that occurs nowhere where it was not. */
+static uint32_t find(struct comparisons *c, const char *name)
+{
+    return number_of(&c->strings, name);
+}
+
+static const char *string_of(const struct comparisons *c, uint32_t number)
+{
+    return c->strings.items[number];
+}
+
+/* 0 or 1 for each unit of the kind in the cell, -1 where it was not asked. The caller's. */
+static signed char *cell_of(const struct comparisons *c, uint32_t kind, uint32_t condition,
+                            uint32_t strategy, size_t *ret_n)
+{
+    signed char *cell = xmalloc(c->unit_names.n + 1);
+    memset(cell, -1, c->unit_names.n + 1);
+    *ret_n = 0;
+    for (size_t i = 0; i < c->n_seen; i++) {
+        const struct seen *s = &c->seen[i];
+        if (s->condition == condition && s->strategy == strategy &&
+            c->units[s->unit].kind == kind) {
+            *ret_n += cell[s->unit] < 0;
+            cell[s->unit] = s->refused;
+        }
+    }
+    return cell;
+}
+
+static void append(struct comparisons *c, struct comparison found)
+{
+    found.findable = (Z_95 + normal_quantile(0.8)) * found.se;
+    found.p_holm = found.p;
+    c->found = xrealloc(c->found, (c->n_found + 1) * sizeof *c->found);
+    c->found[c->n_found++] = found;
+}
+
+static struct comparison from_paired(const struct paired *p)
+{
+    return (struct comparison){.condition = "",
+                               .strategy = "",
+                               .n = p->n,
+                               .n_clusters = p->n_clusters,
+                               .first = p->first,
+                               .second = p->second,
+                               .difference = p->difference,
+                               .se = p->se,
+                               .low = p->low,
+                               .high = p->high,
+                               .p = p->p,
+                               .method = p->test};
+}
+
+static void count_pair(struct pair_counts *k, bool first, bool second)
+{
+    k->n++;
+    k->both += first && second;
+    k->first_only += first && !second;
+    k->second_only += second && !first;
+}
+
+/* Two cells of one kind, by unit. */
+static void compare_cells(struct comparisons *c, struct comparison like, uint32_t kind,
+                          const uint32_t first[2], const uint32_t second[2])
+{
+    size_t n_first;
+    size_t n_second;
+    signed char *a = cell_of(c, kind, first[0], first[1], &n_first);
+    signed char *b = cell_of(c, kind, second[0], second[1], &n_second);
+    struct pair_counts *pairs = xcalloc(c->strings.n + 1, sizeof *pairs);
+    for (size_t u = 0; u < c->unit_names.n; u++) {
+        if (a[u] >= 0 && b[u] >= 0) {
+            count_pair(&pairs[c->units[u].scenario], a[u], b[u]);
+        }
+    }
+    struct paired p = paired_compare(pairs, c->strings.n, Z_95, N_FLIPS, SEED);
+    if (p.n > 0) {
+        struct comparison found = from_paired(&p);
+        found.family = like.family;
+        found.kind = string_of(c, kind);
+        found.condition = like.condition;
+        found.strategy = like.strategy;
+        found.first_name = like.first_name;
+        found.second_name = like.second_name;
+        append(c, found);
+    }
+    free(pairs);
+    free(a);
+    free(b);
+}
+
+/* The strings that occur as conditions or strategies, in the order of the strings. The caller's. */
+static uint32_t *occurring(const struct comparisons *c, bool strategies, size_t *ret_n)
+{
+    bool *occurs = xcalloc(c->strings.n + 1, sizeof *occurs);
+    uint32_t *list = xcalloc(c->strings.n + 1, sizeof *list);
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_seen; i++) {
+        occurs[strategies ? c->seen[i].strategy : c->seen[i].condition] = true;
+    }
+    for (size_t i = 0; i < c->strings.n; i++) {
+        if (occurs[i]) {
+            list[n++] = (uint32_t)i;
+        }
+    }
+    free(occurs);
+    *ret_n = n;
+    return list;
+}
+
+static void compare_contexts(struct comparisons *c)
+{
+    static const char *const pairs[][2] = {{"mismatched", "matched"}, {"speech", "matched"},
+                                           {"noise", "matched"},      {"speech", "noise"},
+                                           {"text", "speech"},        {"text", "text-scene"}};
+    size_t n;
+    uint32_t *strategies = occurring(c, true, &n);
+    for (size_t s = 0; s < n; s++) {
+        for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+            struct comparison like = {.family = FAMILY_CONTEXT,
+                                      .condition = "",
+                                      .strategy = string_of(c, strategies[s]),
+                                      .first_name = pairs[i][0],
+                                      .second_name = pairs[i][1]};
+            compare_cells(c, like, find(c, "scenario"),
+                          (uint32_t[]){find(c, pairs[i][0]), strategies[s]},
+                          (uint32_t[]){find(c, pairs[i][1]), strategies[s]});
+        }
+    }
+    free(strategies);
+}
+
+static void compare_strategies(struct comparisons *c)
+{
+    static const char *const kinds[] = {"scenario", "contrast", "plain"};
+    size_t n_conditions;
+    size_t n_strategies;
+    uint32_t direct = find(c, "direct");
+    uint32_t *conditions = occurring(c, false, &n_conditions);
+    uint32_t *strategies = occurring(c, true, &n_strategies);
+    for (size_t i = 0; i < n_conditions * n_strategies * 3; i++) {
+        uint32_t condition = conditions[i / 3 / n_strategies];
+        uint32_t strategy = strategies[i / 3 % n_strategies];
+        if (strategy == direct) {
+            continue;
+        }
+        struct comparison like = {.family = FAMILY_STRATEGY,
+                                  .condition = string_of(c, condition),
+                                  .strategy = "",
+                                  .first_name = "direct",
+                                  .second_name = string_of(c, strategy)};
+        compare_cells(c, like, find(c, kinds[i % 3]), (uint32_t[]){condition, direct},
+                      (uint32_t[]){condition, strategy});
+    }
+    free(strategies);
+    free(conditions);
+}
+
+/* Levels of a factor that occur among the units of a cell, but for the reference. The caller's. */
+static uint32_t *levels_of(const struct comparisons *c, const signed char *cell, bool emotions,
+                           uint32_t reference, size_t *ret_n)
+{
+    uint32_t *list = xcalloc(c->strings.n + 1, sizeof *list);
+    bool *occurs = xcalloc(c->strings.n + 1, sizeof *occurs);
+    *ret_n = 0;
+    for (size_t u = 0; u < c->unit_names.n; u++) {
+        if (cell[u] >= 0) {
+            occurs[emotions ? c->units[u].emotion : c->units[u].rate] = true;
+        }
+    }
+    for (size_t i = 0; occurs[reference] && i < c->strings.n; i++) {
+        if (occurs[i] && i != reference) {
+            list[(*ret_n)++] = (uint32_t)i;
+        }
+    }
+    free(occurs);
+    return list;
+}
+
+static void compare_manners(struct comparisons *c)
+{
+    size_t n;
+    size_t n_emotions;
+    size_t n_rates;
+    uint32_t neutral = find(c, "neutral");
+    uint32_t normal = find(c, "normal");
+    uint32_t female = find(c, "female");
+    signed char *cell = cell_of(c, find(c, "scenario"), find(c, "matched"), find(c, "direct"), &n);
+    uint32_t *emotions = levels_of(c, cell, true, neutral, &n_emotions);
+    uint32_t *rates = levels_of(c, cell, false, normal, &n_rates);
+    size_t m = n_emotions + n_rates + 1; /* the last: gender */
+    double *x = xcalloc(n * m + 1, sizeof *x);
+    double *y = xcalloc(n + 1, sizeof *y);
+    uint32_t *cluster = xcalloc(n + 1, sizeof *cluster);
+    bool *has_gender = xcalloc(2, sizeof *has_gender);
+    bool *occurs = xcalloc(c->strings.n + 1, sizeof *occurs);
+    size_t n_clusters = 0;
+    size_t row = 0;
+    for (size_t u = 0; u < c->unit_names.n; u++) {
+        const struct unit *unit = &c->units[u];
+        if (cell[u] < 0) {
+            continue;
+        }
+        for (size_t j = 0; j < n_emotions; j++) {
+            x[row * m + j] = unit->emotion == emotions[j];
+        }
+        for (size_t j = 0; j < n_rates; j++) {
+            x[row * m + n_emotions + j] = unit->rate == rates[j];
+        }
+        x[row * m + m - 1] = unit->gender == female;
+        has_gender[unit->gender == female] = true;
+        y[row] = cell[u];
+        cluster[row++] = unit->scenario;
+        n_clusters += !occurs[unit->scenario];
+        occurs[unit->scenario] = true;
+    }
+    size_t n_columns = has_gender[0] && has_gender[1] ? m : m - 1;
+    for (size_t i = 0; n_columns < m && i < n; i++) { /* without the last column */
+        memmove(x + i * n_columns, x + i * m, n_columns * sizeof *x);
+    }
+    double *beta = xcalloc(m + m * m, sizeof *beta);
+    double *covariance = beta + m;
+    if (n > 0 && n_columns > 0 &&
+        linear_within(x, y, cluster, n, n_columns, c->strings.n, beta, covariance)) {
+        for (size_t j = 0; j < n_emotions + n_rates; j++) {
+            bool is_emotion = j < n_emotions;
+            double se = sqrt(covariance[j * n_columns + j]);
+            uint32_t level = is_emotion ? emotions[j] : rates[j - n_emotions];
+            append(c, (struct comparison){.family = FAMILY_MANNER,
+                                          .kind = "scenario",
+                                          .condition = "matched",
+                                          .strategy = "direct",
+                                          .first_name = is_emotion ? "neutral" : "normal",
+                                          .second_name = string_of(c, level),
+                                          .n = n,
+                                          .n_clusters = n_clusters,
+                                          .first = NAN,
+                                          .second = NAN,
+                                          .difference = beta[j],
+                                          .se = se,
+                                          .low = beta[j] - Z_95 * se,
+                                          .high = beta[j] + Z_95 * se,
+                                          .p = se > 0 ? normal_two_sided(beta[j] / se) : NAN,
+                                          .method = "within scenarios"});
+        }
+    }
+    free(beta);
+    free(occurs);
+    free(has_gender);
+    free(cluster);
+    free(y);
+    free(x);
+    free(rates);
+    free(emotions);
+    free(cell);
+}
+
+/* How extreme is the difference of mean rates among all ways to give n_first of n voices to one
+ * side? */
+static double permute_voices(const double *rates, size_t n, size_t n_first)
+{
+    double total = 0;
+    double first = 0;
+    for (size_t i = 0; i < n; i++) {
+        total += rates[i];
+        first += i < n_first ? rates[i] : 0;
+    }
+    double n_a = (double)n_first;
+    double n_b = (double)(n - n_first);
+    double seen = fabs(first / n_a - (total - first) / n_b);
+    double n_extreme = 0;
+    double n_ways = 0;
+    for (uint32_t set = 0; set < UINT32_C(1) << n; set++) {
+        if ((size_t)__builtin_popcount(set) != n_first) {
+            continue;
+        }
+        double sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            sum += set >> i & 1 ? rates[i] : 0;
+        }
+        n_ways++;
+        n_extreme += fabs(sum / n_a - (total - sum) / n_b) >= seen - 1e-12;
+    }
+    return n_extreme / n_ways;
+}
+
+struct voice_rate {
+    uint32_t n, refused;
+    bool is_female, is_other;
+};
+
+static double voices_p(const struct comparisons *c, const signed char *cell, uint32_t female,
+                       uint32_t male)
+{
+    struct voice_rate *voices = xcalloc(c->strings.n + 1, sizeof *voices);
+    double rates[MAX_VOICES];
+    size_t n_of[2] = {0};
+    size_t n = 0;
+    for (size_t u = 0; u < c->unit_names.n; u++) {
+        const struct unit *unit = &c->units[u];
+        if (cell[u] >= 0 && (unit->gender == female || unit->gender == male)) {
+            struct voice_rate *v = &voices[unit->voice];
+            v->n++;
+            v->refused += cell[u] == 1;
+            v->is_female = v->is_female || unit->gender == female;
+            v->is_other = v->is_other || unit->gender == male;
+        }
+    }
+    for (int side = 0; side < 2; side++) { /* the female ones first */
+        for (size_t i = 0; i < c->strings.n; i++) {
+            const struct voice_rate *v = &voices[i];
+            if (v->n > 0 && (side == 0 ? v->is_female : v->is_other) && n < MAX_VOICES) {
+                rates[n++] = (double)v->refused / v->n;
+                n_of[side]++;
+            }
+        }
+    }
+    free(voices);
+    return n_of[0] > 1 && n_of[1] > 1 && n < MAX_VOICES ? permute_voices(rates, n, n_of[0]) : NAN;
+}
+
+static void compare_genders(struct comparisons *c)
+{
+    size_t n;
+    uint32_t female = find(c, "female");
+    uint32_t male = find(c, "male");
+    signed char *cell = cell_of(c, find(c, "scenario"), find(c, "matched"), find(c, "direct"), &n);
+    struct pair_counts *pairs = xcalloc(c->strings.n + 1, sizeof *pairs);
+    struct names keys = {0};
+    size_t *partner = xcalloc(c->unit_names.n + 1, sizeof *partner); /* by key: a unit, plus one */
+    for (size_t u = 0; u < c->unit_names.n; u++) {
+        const struct unit *unit = &c->units[u];
+        if (cell[u] < 0 || (unit->gender != female && unit->gender != male)) {
+            continue;
+        }
+        char key[96];
+        const char *repeat = c->unit_names.items[u];
+        snprintf(key, sizeof key, "%u/%u/%u/%.*s", unit->scenario, unit->emotion, unit->rate,
+                 (int)strcspn(repeat, "/"), repeat);
+        uint32_t k = number_of(&keys, key);
+        size_t other = partner[k];
+        if (other == 0) {
+            partner[k] = u + 1;
+        } else if (c->units[other - 1].gender != unit->gender) {
+            bool is_female = unit->gender == female;
+            count_pair(&pairs[unit->scenario], cell[is_female ? other - 1 : u],
+                       cell[is_female ? u : other - 1]);
+        }
+    }
+    struct paired p = paired_compare(pairs, c->strings.n, Z_95, N_FLIPS, SEED);
+    if (p.n > 0) {
+        struct comparison found = from_paired(&p);
+        found.family = FAMILY_GENDER;
+        found.kind = "scenario";
+        found.condition = "matched";
+        found.strategy = "direct";
+        found.first_name = "male";
+        found.second_name = "female";
+        found.p = voices_p(c, cell, female, male);
+        found.method = "voices permuted";
+        append(c, found);
+    }
+    names_release(&keys);
+    free(partner);
+    free(pairs);
+    free(cell);
+}
+
+/* Youden's J over twins: the sum over scenarios of what they weigh in both rates. */
+static void compare_twins(struct comparisons *c)
+{
+    size_t n_strategies;
+    uint32_t matched = find(c, "matched");
+    uint32_t *strategies = occurring(c, true, &n_strategies);
+    for (size_t s = 0; s < n_strategies; s++) {
+        size_t n_a;
+        size_t n_b;
+        signed char *a = cell_of(c, find(c, "scenario"), matched, strategies[s], &n_a);
+        signed char *b = cell_of(c, find(c, "contrast"), matched, strategies[s], &n_b);
+        double(*sums)[4] = xcalloc(c->strings.n + 1, sizeof *sums); /* n, refused; of both */
+        for (size_t u = 0; u < c->unit_names.n; u++) {
+            double *sum = sums[c->units[u].scenario];
+            if (a[u] >= 0) {
+                sum[0]++;
+                sum[1] += a[u];
+            }
+            if (b[u] >= 0) {
+                sum[2]++;
+                sum[3] += b[u];
+            }
+        }
+        /* A scenario and its twin are a pair of rates; every pair counts alike. */
+        double n = 0;
+        double first = 0;
+        double second = 0;
+        double squares = 0;
+        size_t n_units = 0;
+        for (size_t k = 0; k < c->strings.n; k++) {
+            if (sums[k][0] > 0 && sums[k][2] > 0) {
+                n++;
+                n_units += (size_t)(sums[k][0] + sums[k][2]);
+                first += sums[k][1] / sums[k][0];
+                second += sums[k][3] / sums[k][2];
+            }
+        }
+        for (size_t k = 0; k < c->strings.n; k++) {
+            if (sums[k][0] > 0 && sums[k][2] > 0) {
+                double residual =
+                    sums[k][3] / sums[k][2] - sums[k][1] / sums[k][0] - (second - first) / n;
+                squares += residual * residual;
+            }
+        }
+        if (n > 1) {
+            double se = sqrt(squares / (n - 1) / n);
+            double j = (second - first) / n;
+            append(c, (struct comparison){.family = FAMILY_TWIN,
+                                          .kind = "twins",
+                                          .condition = "matched",
+                                          .strategy = string_of(c, strategies[s]),
+                                          .first_name = "scenario",
+                                          .second_name = "contrast",
+                                          .n = n_units,
+                                          .n_clusters = (size_t)n,
+                                          .first = first / n,
+                                          .second = second / n,
+                                          .difference = j,
+                                          .se = se,
+                                          .low = fmax(-1, j - Z_95 * se),
+                                          .high = fmin(1, j + Z_95 * se),
+                                          .p = se > 0 ? normal_two_sided(j / se) : NAN,
+                                          .method = "Youden's J, Wald"});
+        }
+        free(sums);
+        free(a);
+        free(b);
+    }
+    free(strategies);
+}
+
+static void adjust(struct comparison *list, size_t n)
+{
+    double *p = xcalloc(n + 1, sizeof *p);
+    for (int family = 0; family < N_FAMILIES; family++) {
+        int m = 0;
+        for (size_t i = 0; i < n; i++) {
+            if ((int)list[i].family == family) {
+                p[m++] = list[i].p;
+            }
+        }
+        holm_adjust(p, m);
+        m = 0;
+        for (size_t i = 0; i < n; i++) {
+            if ((int)list[i].family == family) {
+                list[i].p_holm = p[m++];
+            }
+        }
+    }
+    free(p);
+}
+
+void comparisons_compute(struct comparisons *c, struct comparison **ret, size_t *ret_n)
+{
+    compare_contexts(c);
+    compare_strategies(c);
+    compare_manners(c);
+    compare_genders(c);
+    compare_twins(c);
+    adjust(c->found, c->n_found);
+    *ret = c->found;
+    *ret_n = c->n_found;
+    c->found = NULL;
+    c->n_found = 0;
+}
