@@ -52,9 +52,10 @@ static int check(const char *words, const char *pattern, struct yaml_node at, st
     return ok;
 }
 
-/* Each alternative is compiled alone for the place of its errors, then all as one. */
-static int compile_any(const char *words, struct yaml_node map, const char *key, pcre2_code **ret,
-                       struct err *err)
+/* Each alternative is compiled alone for the place of its errors, then all as one;
+ * which the filter, where there is one, gets too. */
+static int compile_any(const char *words, struct yaml_node map, const char *key,
+                       struct prefilter *filter, pcre2_code **ret, struct err *err)
 {
     struct yaml_node seq;
     if (yaml_get_seq(map, key, &seq, err) != 0) {
@@ -80,13 +81,16 @@ static int compile_any(const char *words, struct yaml_node map, const char *key,
         goto out;
     }
     ok = compile(words, joined.data, seq, ret, err);
+    if (ok == 0 && filter) {
+        prefilter_add(filter, joined.data);
+    }
 out:
     buf_release(&joined);
     return ok;
 }
 
 /* The named groups that patterns call as (?&name): *ret starts every pattern. The caller's. */
-static int load_words(struct yaml_node root, char **ret, struct err *err)
+static int load_words(struct rule_file *f, struct yaml_node root, char **ret, struct err *err)
 {
     static const char *const keys[] = {"name", "pattern", NULL};
     struct yaml_node seq;
@@ -104,6 +108,8 @@ static int load_words(struct yaml_node root, char **ret, struct err *err)
             check(words.data ? words.data : "", pattern, yaml_find(item, "pattern"), err) == 0) {
             buf_addf(&words, "(?(DEFINE)(?<%s>%s))", name, pattern);
             ok = check("", words.data, yaml_find(item, "name"), err);
+            prefilter_define(f->rule_filter, name, pattern);
+            prefilter_define(f->mask_filter, name, pattern);
         }
         free(name);
         free(pattern);
@@ -132,7 +138,7 @@ static int load_rules(struct rule_file *f, struct yaml_node root, const char *wo
         if (yaml_check_keys(item, keys, err) != 0 ||
             yaml_get_str(item, "name", &rule->name, err) != 0 ||
             yaml_get_enum(item, "class", class_names, &class, err) != 0 ||
-            compile_any(words, item, "any", &rule->code, err) != 0) {
+            compile_any(words, item, "any", f->rule_filter, &rule->code, err) != 0) {
             return -1;
         }
         rule->class = (enum rule_class) class;
@@ -169,18 +175,18 @@ int rule_file_parse(const char *text, size_t n, const char *path, struct rule_fi
     static const char *const keys[] = {"words",     "mask",           "split", "reasoning",
                                        "echo_lead", "yes_no_request", "rules", NULL};
     struct yaml_doc doc = {0};
-    struct rule_file f = {0};
+    struct rule_file f = {.rule_filter = prefilter_new(), .mask_filter = prefilter_new()};
     char *words = NULL;
     int ok = -1;
     if (yaml_parse(text, n, path, &doc, err) != 0) {
         goto out;
     }
     struct yaml_node root = yaml_root(&doc);
-    if (yaml_check_keys(root, keys, err) != 0 || load_words(root, &words, err) != 0 ||
-        compile_any(words, root, "mask", &f.mask, err) != 0 ||
-        compile_any(words, root, "split", &f.split, err) != 0 ||
-        compile_any(words, root, "echo_lead", &f.echo_lead, err) != 0 ||
-        compile_any(words, root, "yes_no_request", &f.yes_no_request, err) != 0 ||
+    if (yaml_check_keys(root, keys, err) != 0 || load_words(&f, root, &words, err) != 0 ||
+        compile_any(words, root, "mask", f.mask_filter, &f.mask, err) != 0 ||
+        compile_any(words, root, "split", NULL, &f.split, err) != 0 ||
+        compile_any(words, root, "echo_lead", NULL, &f.echo_lead, err) != 0 ||
+        compile_any(words, root, "yes_no_request", NULL, &f.yes_no_request, err) != 0 ||
         load_tags(&f, root, err) != 0 || load_rules(&f, root, words, err) != 0) {
         goto out;
     }
@@ -216,6 +222,8 @@ void rule_file_release(struct rule_file *f)
     pcre2_code_free(f->echo_lead);
     pcre2_code_free(f->yes_no_request);
     pcre2_match_context_free(f->limits);
+    prefilter_free(f->rule_filter);
+    prefilter_free(f->mask_filter);
     free(f->rules);
     free(f->tags);
     *f = (struct rule_file){0};

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "judge/prefilter.h"
 
 enum rule_class {
     CLASS_UNHEARD,    /* says that nothing was heard or understood */
@@ -40,6 +41,8 @@ struct rule_file {
     pcre2_code *yes_no_request; /* a request that "it is wrong" may answer */
     struct rule *rules;         /* the first that matches a segment wins */
     size_t n_rules;
+    struct prefilter *rule_filter; /* pattern i: rules[i] */
+    struct prefilter *mask_filter; /* pattern 0: mask */
     struct tag *tags;
     size_t n_tags;
 };

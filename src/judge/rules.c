@@ -122,6 +122,9 @@ static int apply_mask(const struct rule_file *f, char *text, size_t n, struct er
 {
     struct span s;
     int found;
+    if (!prefilter_may_match(f->mask_filter, 0, text, n)) {
+        return 0;
+    }
     for (size_t at = 0; (found = rule_file_find(f, f->mask, text, at, n, &s, err)) == 1;) {
         for (size_t i = s.start; i < s.end; i++) {
             text[i] = text[i] == ' ' ? ' ' : '~';
@@ -164,6 +167,10 @@ static int classify(const struct rule_file *f, const char *text, struct span seg
     *ret = NULL;
     for (size_t i = 0; i < f->n_rules; i++) {
         if (yes_no_request && !disclaimed && f->rules[i].class == CLASS_LECTURE) {
+            continue;
+        }
+        if (!prefilter_may_match(f->rule_filter, i, text + segment.start,
+                                 segment.end - segment.start)) {
             continue;
         }
         struct span at;
