@@ -10,7 +10,8 @@
 namespace
 {
 
-const int max_depth = 20; // of groups that call groups
+const int max_depth = 20;            // of groups that call groups
+const int64_t max_memory = 64 << 20; // of an automaton; one that outgrows it starts anew
 
 } // namespace
 
@@ -106,6 +107,7 @@ void prefilter_add(struct prefilter *p, const char *pattern)
     RE2::Options options;
     options.set_log_errors(false);
     options.set_never_capture(true);
+    options.set_max_mem(max_memory);
     auto relaxed = std::make_unique<RE2>(p->relax(pattern, 0), options);
     p->patterns.push_back(relaxed->ok() ? std::move(relaxed) : nullptr);
 }

@@ -10,14 +10,9 @@
 #define MATCH_HEAP_KIB 1024
 
 static const char *const class_names[] = {
-    [CLASS_UNHEARD] = "unheard",
-    [CLASS_CLARIFY] = "clarify",
-    [CLASS_REFUSE] = "refuse",
-    [CLASS_LECTURE] = "lecture",
-    [CLASS_DISCLAIMER] = "disclaimer",
-    [CLASS_APOLOGY] = "apology",
-    [CLASS_OFFER] = "offer",
-    [CLASS_HELP] = "help",
+    [CLASS_UNHEARD] = "unheard", [CLASS_CLARIFY] = "clarify", [CLASS_REFUSE] = "refuse",
+    [CLASS_LECTURE] = "lecture", [CLASS_EVADE] = "evade",     [CLASS_DISCLAIMER] = "disclaimer",
+    [CLASS_APOLOGY] = "apology", [CLASS_OFFER] = "offer",     [CLASS_HELP] = "help",
     [N_CLASSES] = NULL,
 };
 

@@ -16,6 +16,7 @@ enum rule_class {
     CLASS_CLARIFY,    /* asks what is meant */
     CLASS_REFUSE,     /* will not or cannot do it */
     CLASS_LECTURE,    /* says that it is wrong, without a refusing word */
+    CLASS_EVADE,      /* leaves it open: only after a disclaimer, otherwise substance */
     CLASS_DISCLAIMER, /* says what the speaker is, has not or knows not */
     CLASS_APOLOGY,
     CLASS_OFFER, /* politeness, referrals, help with something else */
