@@ -8,7 +8,7 @@
 #include "cmd.h"
 #include "judge/rules.h"
 #include "judge/scene_name.h"
-#include "judge_score.h"
+#include "judge_people.h"
 #include "model/prompt.h"
 #include "stats/wer.h"
 #include "store/store.h"
@@ -165,9 +165,14 @@ static int run(int argc, char **argv)
 {
     const char *rules = NULL;
     struct score_options score = {0};
+    const char *labels = NULL;
+    bool wants_agreement = false;
     bool as_json = false;
     const struct opt opts[] = {
         {'r', "rules", OPT_STR, &rules, "FILE", "patterns (default: judge/rules-en.yaml)", 0, 0},
+        {0, "labels", OPT_STR, &labels, "FILE", "store what people say: CSV, JSON, JSON Lines", 0,
+         0},
+        {0, "agreement", OPT_FLAG, &wants_agreement, NULL, "how the judges of the run agree", 0, 0},
         {0, "score", OPT_STR, &score.path, "FILE", "against people: answers with labels", 0, 0},
         {0, "columns", OPT_STR, &score.columns, "LIST",
          "its columns: request=..,response=..,label=..", 0, 0},
@@ -185,8 +190,10 @@ static int run(int argc, char **argv)
             "is named by\n"
             "the hash of its rules; another judge's verdicts stay beside it. --score measures the\n"
             "judge itself on a CSV, JSON or JSON Lines file of answers that people labelled.",
-        .examples = "  aor judge aor-tiny.db\n  aor judge aor-tiny.db -r my-rules.yaml --json\n"
-                    "  aor judge --score labels.csv --columns request=prompt,response=completion\n",
+        .examples =
+            "  aor judge aor-tiny.db\n  aor judge aor-tiny.db -r my-rules.yaml --json\n"
+            "  aor judge aor-tiny.db --labels ann.csv\n  aor judge aor-tiny.db --agreement\n"
+            "  aor judge --score labels.csv --columns request=prompt,response=completion\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 0, 1, &n_operands);
@@ -197,6 +204,15 @@ static int run(int argc, char **argv)
     if ((n_operands == 1) == (score.path != NULL)) {
         err_set(&err, ERR_USAGE, "RUN.db or --score FILE, one of them");
         return cmd_fail(&err);
+    }
+    if ((labels != NULL) + wants_agreement + (score.path != NULL) > 1) {
+        err_set(&err, ERR_USAGE, "--labels, --agreement or --score, one of them");
+        return cmd_fail(&err);
+    }
+    if (labels || wants_agreement) {
+        int done = labels ? judge_import(argv[1], labels, as_json, &err)
+                          : judge_agreement(argv[1], as_json, &err);
+        return done == 0 ? EXIT_FINE : cmd_fail(&err);
     }
     score.as_json = as_json;
     char *rules_path = rules ? xstrdup(rules) : cmd_shared_path("data/judge/rules-en.yaml");

@@ -1,4 +1,4 @@
-#include "judge_score.h"
+#include "judge_people.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -620,6 +620,72 @@ out:
     return ok;
 }
 
+int store_each_verdict(struct store *s, store_verdict_fn fn, void *user, struct err *err)
+{
+    static const char sql[] = "SELECT trial, judge, verdict FROM verdict ORDER BY trial, judge";
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) {
+        return fail(s, err);
+    }
+    int code;
+    int ok = 0;
+    while (ok == 0 && (code = sqlite3_step(st)) == SQLITE_ROW) {
+        ok = fn(sqlite3_column_int64(st, 0), column(st, 1), column(st, 2), user, err);
+    }
+    if (ok == 0 && code != SQLITE_DONE) {
+        ok = fail(s, err);
+    }
+    sqlite3_finalize(st);
+    return ok;
+}
+
+/* The number in the first row of st, or missing; finalizes st. */
+static int only_number(struct store *s, sqlite3_stmt *st, int64_t missing, int64_t *ret,
+                       struct err *err)
+{
+    int code = sqlite3_step(st);
+    int64_t number = code == SQLITE_ROW ? sqlite3_column_int64(st, 0) : missing;
+    int ok = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : fail(s, err);
+    sqlite3_finalize(st);
+    if (ok == 0) {
+        *ret = number;
+    }
+    return ok;
+}
+
+int store_find_answered(struct store *s, const char *sample_id, const char *condition,
+                        const char *strategy, int repeat, int64_t *ret, struct err *err)
+{
+    static const char sql[] =
+        "SELECT t.id FROM trial t JOIN response r ON r.trial = t.id AND r.kind = 'answer' "
+        "WHERE t.sample = ?1 AND t.condition = ?2 AND t.strategy = ?3 AND t.repeat = ?4";
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) {
+        return fail(s, err);
+    }
+    bind_text(st, 1, sample_id);
+    bind_text(st, 2, condition);
+    bind_text(st, 3, strategy);
+    sqlite3_bind_int(st, 4, repeat);
+    return only_number(s, st, -1, ret, err);
+}
+
+int store_is_answered(struct store *s, int64_t trial_id, bool *ret, struct err *err)
+{
+    static const char sql[] = "SELECT 1 FROM response WHERE trial = ?1 AND kind = 'answer'";
+    sqlite3_stmt *st = NULL;
+    int64_t is_there;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) {
+        return fail(s, err);
+    }
+    sqlite3_bind_int64(st, 1, trial_id);
+    if (only_number(s, st, 0, &is_there, err) != 0) {
+        return -1;
+    }
+    *ret = is_there != 0;
+    return 0;
+}
+
 int store_put_verdict(struct store *s, int64_t trial_id, const char *judge, const char *verdict,
                       const char *detail, struct err *err)
 {

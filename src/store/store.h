@@ -148,6 +148,18 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
 int store_put_verdict(struct store *s, int64_t trial_id, const char *judge, const char *verdict,
                       const char *detail, struct err *err);
 
+/* Call fn for every verdict, by trial and then by judge. Stops at fn's first non-zero return. */
+typedef int (*store_verdict_fn)(int64_t trial_id, const char *judge, const char *verdict,
+                                void *user, struct err *err);
+int store_each_verdict(struct store *s, store_verdict_fn fn, void *user, struct err *err);
+
+/* The trial that has an answer; *ret is -1 where there is none. */
+int store_find_answered(struct store *s, const char *sample_id, const char *condition,
+                        const char *strategy, int repeat, int64_t *ret, struct err *err);
+
+/* Is the trial there, and answered? */
+int store_is_answered(struct store *s, int64_t trial_id, bool *ret, struct err *err);
+
 /* Replaces an earlier score of the same judge. NAN: nothing can be said. */
 int store_put_score(struct store *s, int64_t trial_id, const char *judge, double value,
                     struct err *err);

@@ -1,8 +1,9 @@
 /*
- * judge_score.h - part of aor judge: the rule judge against people, on a file of labelled answers.
+ * judge_people.h - parts of aor judge that are about people: the rule judge against a file of
+ * labelled answers, labels of a run, how judges agree.
  */
-#ifndef AOR_CMD_JUDGE_SCORE_H
-#define AOR_CMD_JUDGE_SCORE_H
+#ifndef AOR_CMD_JUDGE_PEOPLE_H
+#define AOR_CMD_JUDGE_PEOPLE_H
 
 #include <stdbool.h>
 
@@ -19,5 +20,14 @@ struct score_options {
 
 /* Judge each answer of the file, count against its label, print. */
 int judge_score(const struct rule_judge *judge, const struct score_options *o, struct err *err);
+
+/*
+ * Store the labels of the file at path as verdicts of judges "human:LABELLER". All or none.
+ * Prints how many.
+ */
+int judge_import(const char *run_path, const char *path, bool as_json, struct err *err);
+
+/* Print how the judges of a run agree, two by two and all together. */
+int judge_agreement(const char *run_path, bool as_json, struct err *err);
 
 #endif

@@ -1,0 +1,375 @@
+#include "judge_people.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/records.h"
+#include "base/text.h"
+#include "stats/agreement.h"
+#include "stats/interval.h"
+#include "store/store.h"
+
+#define MAX_FILE (1u << 30)
+#define MAX_LABELLER 64 /* bytes */
+#define N_VERDICTS 5
+
+/* A whole number in the field, or missing where it is not there. */
+static int get_number(struct records *r, size_t row, const char *name, int64_t missing,
+                      int64_t *ret, struct err *err)
+{
+    const char *text = records_get(r, row, name);
+    if (!text || !*text) {
+        *ret = missing;
+        return 0;
+    }
+    char *end;
+    long long value = strtoll(text, &end, 10);
+    if (*end || value < 1 || value > INT32_MAX) {
+        return err_set(err, ERR_FORMAT, "%s: %s \"%.40s\" is no number from 1 on",
+                       records_where(r, row), name, text);
+    }
+    *ret = value;
+    return 0;
+}
+
+static int find_trial(struct store *store, struct records *r, size_t row, int64_t *ret,
+                      struct err *err)
+{
+    int64_t id;
+    int64_t repeat;
+    if (get_number(r, row, "trial", -1, &id, err) != 0 ||
+        get_number(r, row, "repeat", 1, &repeat, err) != 0) {
+        return -1;
+    }
+    bool is_there = false;
+    if (id > 0) {
+        if (store_is_answered(store, id, &is_there, err) != 0) {
+            return -1;
+        }
+    } else {
+        const char *sample = records_get(r, row, "sample");
+        const char *condition = records_get(r, row, "condition");
+        const char *strategy = records_get(r, row, "strategy");
+        if (!sample || !condition || !strategy) {
+            return err_set(err, ERR_FORMAT,
+                           "%s: neither \"trial\" nor \"sample\", \"condition\" and \"strategy\"",
+                           records_where(r, row));
+        }
+        if (store_find_answered(store, sample, condition, strategy, (int)repeat, &id, err) != 0) {
+            return -1;
+        }
+        is_there = id > 0;
+    }
+    if (!is_there) {
+        return err_set(err, ERR_FORMAT, "%s: the run has no such trial with an answer",
+                       records_where(r, row));
+    }
+    *ret = id;
+    return 0;
+}
+
+static int import_row(struct store *store, struct records *r, size_t row, long *n, struct err *err)
+{
+    const char *label = records_get(r, row, "label");
+    const char *labeller = records_get(r, row, "labeller");
+    enum verdict v;
+    int64_t id;
+    if (!label || !*label) {
+        return 0; /* not labelled yet */
+    }
+    if (!verdict_from_name(label, &v)) {
+        return err_set(err, ERR_FORMAT, "%s: \"%.40s\" is no verdict", records_where(r, row),
+                       label);
+    }
+    labeller = labeller && *labeller ? labeller : "people";
+    if (strlen(labeller) > MAX_LABELLER) {
+        return err_set(err, ERR_FORMAT, "%s: a labeller's name has at most %d bytes",
+                       records_where(r, row), MAX_LABELLER);
+    }
+    if (find_trial(store, r, row, &id, err) != 0) {
+        return -1;
+    }
+    char *judge = xasprintf("human:%s", labeller);
+    int ok = store_put_verdict(store, id, judge, label, records_where(r, row), err);
+    free(judge);
+    *n += ok == 0;
+    return ok;
+}
+
+int judge_import(const char *run_path, const char *path, bool as_json, struct err *err)
+{
+    struct store *store = NULL;
+    struct records *records = NULL;
+    long n = 0;
+    int ok = -1;
+    if (records_load(path, MAX_FILE, &records, err) != 0 ||
+        store_open(run_path, STORE_WRITE, &store, err) != 0 || store_begin(store, err) != 0) {
+        goto out;
+    }
+    for (size_t row = 0; row < records_count(records); row++) {
+        if (import_row(store, records, row, &n, err) != 0) {
+            goto out;
+        }
+    }
+    ok = store_commit(store, err);
+out:
+    if (store_close(store, ok == 0 ? err : NULL) != 0) {
+        ok = -1;
+    }
+    if (ok == 0 && as_json) {
+        printf("{\"labels\": %ld}\n", n);
+    } else if (ok == 0) {
+        printf("%ld labels stored, %ld rows without one\n", n, (long)records_count(records) - n);
+    }
+    records_free(records);
+    return ok;
+}
+
+/* Verdicts as numbers, a column a judge; -1: none. */
+struct table {
+    char **judges;
+    size_t n_judges;
+    signed char **rows; /* [n_rows], each n_judges of its time: short ones end in none */
+    size_t *widths;
+    int64_t last_trial;
+    size_t n_rows;
+};
+
+static size_t judge_number(struct table *t, const char *judge)
+{
+    for (size_t i = 0; i < t->n_judges; i++) {
+        if (strcmp(t->judges[i], judge) == 0) {
+            return i;
+        }
+    }
+    t->judges = xrealloc(t->judges, (t->n_judges + 1) * sizeof *t->judges);
+    t->judges[t->n_judges] = xstrdup(judge);
+    return t->n_judges++;
+}
+
+static int take_verdict(int64_t trial_id, const char *judge, const char *verdict, void *user,
+                        struct err *err)
+{
+    struct table *t = user;
+    enum verdict v;
+    if (!verdict_from_name(verdict, &v)) {
+        return err_set(err, ERR_FORMAT, "trial %lld: \"%.40s\" is no verdict", (long long)trial_id,
+                       verdict);
+    }
+    size_t column = judge_number(t, judge);
+    if (t->n_rows == 0 || trial_id != t->last_trial) {
+        if ((t->n_rows & (t->n_rows - 1)) == 0) {
+            size_t cap = t->n_rows == 0 ? 1 : 2 * t->n_rows;
+            t->rows = xrealloc(t->rows, cap * sizeof *t->rows);
+            t->widths = xrealloc(t->widths, cap * sizeof *t->widths);
+        }
+        t->rows[t->n_rows] = NULL;
+        t->widths[t->n_rows++] = 0;
+        t->last_trial = trial_id;
+    }
+    signed char **row = &t->rows[t->n_rows - 1];
+    size_t *width = &t->widths[t->n_rows - 1];
+    if (column >= *width) {
+        *row = xrealloc(*row, column + 1);
+        memset(*row + *width, -1, column + 1 - *width);
+        *width = column + 1;
+    }
+    (*row)[column] = (signed char)v;
+    return 0;
+}
+
+static void table_release(struct table *t)
+{
+    for (size_t i = 0; i < t->n_rows; i++) {
+        free(t->rows[i]);
+    }
+    for (size_t i = 0; i < t->n_judges; i++) {
+        free(t->judges[i]);
+    }
+    free(t->rows);
+    free(t->widths);
+    free(t->judges);
+}
+
+static int cell(const struct table *t, size_t row, size_t judge)
+{
+    return judge < t->widths[row] ? t->rows[row][judge] : -1;
+}
+
+struct pair {
+    size_t a, b;
+    uint64_t counts[N_VERDICTS * N_VERDICTS];
+    struct kappa all, broad, strict;
+};
+
+static struct kappa folded(const uint64_t *counts, bool is_broad)
+{
+    uint64_t two[4] = {0};
+    for (int i = 0; i < N_VERDICTS; i++) {
+        for (int j = 0; j < N_VERDICTS; j++) {
+            bool a = i == VERDICT_REFUSAL || (is_broad && i == VERDICT_PARTIAL);
+            bool b = j == VERDICT_REFUSAL || (is_broad && j == VERDICT_PARTIAL);
+            two[2 * !a + !b] += counts[i * N_VERDICTS + j];
+        }
+    }
+    return cohen_kappa(two, 2);
+}
+
+static struct pair compare(const struct table *t, size_t a, size_t b)
+{
+    struct pair p = {.a = a, .b = b};
+    for (size_t row = 0; row < t->n_rows; row++) {
+        int x = cell(t, row, a);
+        int y = cell(t, row, b);
+        if (x >= 0 && y >= 0) {
+            p.counts[x * N_VERDICTS + y]++;
+        }
+    }
+    p.all = cohen_kappa(p.counts, N_VERDICTS);
+    p.strict = folded(p.counts, false);
+    p.broad = folded(p.counts, true);
+    return p;
+}
+
+/* All judges, or people alone, over refusals: alpha. */
+static struct kappa alpha_of(const struct table *t, bool people_only)
+{
+    uint32_t *counts = xcalloc(t->n_rows * 2 + 1, sizeof *counts);
+    for (size_t row = 0; row < t->n_rows; row++) {
+        for (size_t j = 0; j < t->n_judges; j++) {
+            int v = cell(t, row, j);
+            if (v >= 0 && (!people_only || strncmp(t->judges[j], "human:", 6) == 0)) {
+                counts[row * 2 + (v != VERDICT_REFUSAL)]++;
+            }
+        }
+    }
+    struct kappa k = krippendorff_alpha(counts, t->n_rows, 2);
+    free(counts);
+    return k;
+}
+
+static void print_kappa(const char *of, const struct kappa *k)
+{
+    printf("  %-22s agreement %.3f", of, k->observed);
+    if (isnan(k->value)) {
+        puts(", no kappa: only one verdict");
+        return;
+    }
+    printf(", kappa %.3f [%.3f, %.3f]\n", k->value, k->value - Z_95 * k->se,
+           k->value + Z_95 * k->se);
+}
+
+static void print_pair(const struct table *t, const struct pair *p)
+{
+    char *a = xstrdup(t->judges[p->a]);
+    char *b = xstrdup(t->judges[p->b]);
+    text_make_printable(a);
+    text_make_printable(b);
+    printf("\n%s (rows) and %s (columns): %zu answers\n  %-14s", a, b, p->all.n, "");
+    for (int j = 0; j < N_VERDICTS; j++) {
+        printf("%15s", verdict_name((enum verdict)j));
+    }
+    putchar('\n');
+    for (int i = 0; i < N_VERDICTS; i++) {
+        printf("  %-14s", verdict_name((enum verdict)i));
+        for (int j = 0; j < N_VERDICTS; j++) {
+            printf("%15llu", (unsigned long long)p->counts[i * N_VERDICTS + j]);
+        }
+        putchar('\n');
+    }
+    print_kappa("five verdicts:", &p->all);
+    print_kappa("refusal:", &p->strict);
+    print_kappa("refusal or partial:", &p->broad);
+    free(a);
+    free(b);
+}
+
+static json_t *kappa_json(const struct kappa *k)
+{
+    return json_pack("{s:I, s:o, s:o, s:o, s:o}", "n", (json_int_t)k->n, "agreement",
+                     json_number(k->observed), "kappa", json_number(k->value), "low",
+                     json_number(k->value - Z_95 * k->se), "high",
+                     json_number(k->value + Z_95 * k->se));
+}
+
+static json_t *pair_json(const struct table *t, const struct pair *p)
+{
+    json_t *counts = json_object();
+    for (int i = 0; i < N_VERDICTS; i++) {
+        json_t *row = json_object();
+        for (int j = 0; j < N_VERDICTS; j++) {
+            json_object_set_new(row, verdict_name((enum verdict)j),
+                                json_integer((json_int_t)p->counts[i * N_VERDICTS + j]));
+        }
+        json_object_set_new(counts, verdict_name((enum verdict)i), row);
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "first", json_text(t->judges[p->a]),
+                     "second", json_text(t->judges[p->b]), "counts", counts, "verdicts",
+                     kappa_json(&p->all), "refusal", kappa_json(&p->strict), "refusal_or_partial",
+                     kappa_json(&p->broad));
+}
+
+static void print_agreement(const struct table *t, bool as_json)
+{
+    json_t *pairs = json_array();
+    for (size_t a = 0; a < t->n_judges; a++) {
+        for (size_t b = a + 1; b < t->n_judges; b++) {
+            struct pair p = compare(t, a, b);
+            if (p.all.n == 0) {
+                continue;
+            }
+            if (as_json) {
+                json_array_append_new(pairs, pair_json(t, &p));
+            } else {
+                print_pair(t, &p);
+            }
+        }
+    }
+    struct kappa all = alpha_of(t, false);
+    struct kappa people = alpha_of(t, true);
+    if (as_json) {
+        json_t *doc =
+            json_pack("{s:o, s:o, s:o, s:I, s:I}", "pairs", pairs, "alpha", json_number(all.value),
+                      "alpha_people", json_number(people.value), "answers", (json_int_t)all.n,
+                      "answers_people", (json_int_t)people.n);
+        json_dumpf(doc, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(doc);
+        return;
+    }
+    json_decref(pairs);
+    if (all.n > 0) {
+        printf("\nKrippendorff's alpha of refusal, all judges: %.3f (%zu answers)\n", all.value,
+               all.n);
+    }
+    if (people.n > 0) {
+        printf("people alone: %.3f (%zu answers)\n", people.value, people.n);
+    }
+}
+
+int judge_agreement(const char *run_path, bool as_json, struct err *err)
+{
+    struct store *store = NULL;
+    struct table t = {0};
+    int ok = -1;
+    if (store_open(run_path, STORE_READ, &store, err) != 0 ||
+        store_each_verdict(store, take_verdict, &t, err) != 0) {
+        goto out;
+    }
+    if (t.n_judges < 2) {
+        err_set(err, ERR_USAGE, "%s: has verdicts of %s", run_path,
+                t.n_judges == 0 ? "no judge" : "one judge only");
+        goto out;
+    }
+    print_agreement(&t, as_json);
+    ok = 0;
+out:
+    table_release(&t);
+    store_close(store, NULL);
+    return ok;
+}
