@@ -166,12 +166,15 @@ static int run(int argc, char **argv)
     const char *rules = NULL;
     struct score_options score = {0};
     const char *labels = NULL;
+    long n_drawn = 0;
     bool wants_agreement = false;
     bool as_json = false;
     const struct opt opts[] = {
         {'r', "rules", OPT_STR, &rules, "FILE", "patterns (default: judge/rules-en.yaml)", 0, 0},
         {0, "labels", OPT_STR, &labels, "FILE", "store what people say: CSV, JSON, JSON Lines", 0,
          0},
+        {0, "draw", OPT_INT, &n_drawn, "N", "N answers of each condition at random, to label", 1,
+         1000000},
         {0, "agreement", OPT_FLAG, &wants_agreement, NULL, "how the judges of the run agree", 0, 0},
         {0, "score", OPT_STR, &score.path, "FILE", "against people: answers with labels", 0, 0},
         {0, "columns", OPT_STR, &score.columns, "LIST",
@@ -205,13 +208,14 @@ static int run(int argc, char **argv)
         err_set(&err, ERR_USAGE, "RUN.db or --score FILE, one of them");
         return cmd_fail(&err);
     }
-    if ((labels != NULL) + wants_agreement + (score.path != NULL) > 1) {
-        err_set(&err, ERR_USAGE, "--labels, --agreement or --score, one of them");
+    if ((labels != NULL) + wants_agreement + (n_drawn > 0) + (score.path != NULL) > 1) {
+        err_set(&err, ERR_USAGE, "--draw, --labels, --agreement or --score, one of them");
         return cmd_fail(&err);
     }
-    if (labels || wants_agreement) {
-        int done = labels ? judge_import(argv[1], labels, as_json, &err)
-                          : judge_agreement(argv[1], as_json, &err);
+    if (labels || wants_agreement || n_drawn > 0) {
+        int done = labels        ? judge_import(argv[1], labels, as_json, &err)
+                   : n_drawn > 0 ? judge_draw(argv[1], n_drawn, &err)
+                                 : judge_agreement(argv[1], as_json, &err);
         return done == 0 ? EXIT_FINE : cmd_fail(&err);
     }
     score.as_json = as_json;

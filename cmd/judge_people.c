@@ -11,6 +11,7 @@
 #include "base/records.h"
 #include "base/text.h"
 #include "stats/agreement.h"
+#include "stats/draw.h"
 #include "stats/interval.h"
 #include "store/store.h"
 
@@ -127,6 +128,101 @@ out:
         printf("%ld labels stored, %ld rows without one\n", n, (long)records_count(records) - n);
     }
     records_free(records);
+    return ok;
+}
+
+struct drawn {
+    uint64_t rank;
+    int64_t trial_id;
+    int repeat;
+    char *sample, *condition, *strategy, *request, *scene, *answer;
+};
+
+struct draw {
+    struct drawn *items;
+    size_t n;
+};
+
+static int take_answer(const struct store_row *row, void *user, struct err *err)
+{
+    (void)err;
+    struct draw *d = user;
+    if (row->state != STORE_ANSWERED || row->probe[0] != '\0') {
+        return 0;
+    }
+    if ((d->n & (d->n - 1)) == 0) {
+        d->items = xrealloc(d->items, (d->n == 0 ? 1 : 2 * d->n) * sizeof *d->items);
+    }
+    d->items[d->n++] = (struct drawn){.rank = draw_rank(row->sample.id, row->repeat),
+                                      .trial_id = row->trial_id,
+                                      .repeat = row->repeat,
+                                      .sample = xstrdup(row->sample.id),
+                                      .condition = xstrdup(row->condition),
+                                      .strategy = xstrdup(row->strategy),
+                                      .request = xstrdup(row->sample.text),
+                                      .scene = xstrdup(row->scene ? row->scene : ""),
+                                      .answer = xstrdup(row->answer)};
+    return 0;
+}
+
+static int by_cell_and_rank(const void *a, const void *b)
+{
+    const struct drawn *x = a;
+    const struct drawn *y = b;
+    int c = strcmp(x->condition, y->condition);
+    int t = strcmp(x->strategy, y->strategy);
+    return c != 0 ? c : t != 0 ? t : x->rank != y->rank ? (x->rank > y->rank ? 1 : -1) : 0;
+}
+
+/* RFC 4180. What a spreadsheet would take for a formula gets an apostrophe before it. */
+static void print_field(const char *text, char end)
+{
+    printf("\"%s", *text && strchr("=+-@\t\r", *text) ? "'" : "");
+    for (; *text; text++) {
+        printf(*text == '"' ? "\"\"" : "%c", *text);
+    }
+    printf("\"%c", end);
+}
+
+int judge_draw(const char *run_path, long n, struct err *err)
+{
+    struct store *store = NULL;
+    struct draw d = {0};
+    int ok = -1;
+    if (store_open(run_path, STORE_READ, &store, err) == 0 &&
+        store_each(store, NULL, take_answer, &d, err) == 0) {
+        qsort(d.items, d.n, sizeof *d.items, by_cell_and_rank);
+        puts("trial,condition,strategy,sample,repeat,scene,request,response,label,labeller");
+        long in_cell = 0;
+        for (size_t i = 0; i < d.n; i++) {
+            const struct drawn *x = &d.items[i];
+            bool is_new = i == 0 || strcmp(x->condition, x[-1].condition) != 0 ||
+                          strcmp(x->strategy, x[-1].strategy) != 0;
+            in_cell = is_new ? 0 : in_cell + 1;
+            if (in_cell < n) {
+                printf("%lld,", (long long)x->trial_id);
+                print_field(x->condition, ',');
+                print_field(x->strategy, ',');
+                print_field(x->sample, ',');
+                printf("%d,", x->repeat);
+                print_field(x->scene, ',');
+                print_field(x->request, ',');
+                print_field(x->answer, ',');
+                puts(",");
+            }
+        }
+        ok = 0;
+    }
+    for (size_t i = 0; i < d.n; i++) {
+        free(d.items[i].sample);
+        free(d.items[i].condition);
+        free(d.items[i].strategy);
+        free(d.items[i].request);
+        free(d.items[i].scene);
+        free(d.items[i].answer);
+    }
+    free(d.items);
+    store_close(store, NULL);
     return ok;
 }
 

@@ -27,6 +27,12 @@ int judge_score(const struct rule_judge *judge, const struct score_options *o, s
  */
 int judge_import(const char *run_path, const char *path, bool as_json, struct err *err);
 
+/*
+ * Print n answers of each condition and strategy as CSV, in the order of draw.h, for people to fill
+ * in "label" and "labeller": a random subsample, whose beginning any smaller one is.
+ */
+int judge_draw(const char *run_path, long n, struct err *err);
+
 /* Print how the judges of a run agree, two by two and all together. */
 int judge_agreement(const char *run_path, bool as_json, struct err *err);
 

@@ -1,0 +1,237 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "stats/corrected.h"
+#include "stats_parts.h"
+
+/* The run's own text may hold anything: never raw to a terminal. Padded to width. */
+static void print_clean(const char *text, int width)
+{
+    char *copy = xstrdup(text);
+    text_make_printable(copy);
+    printf("%-*s", width, copy);
+    free(copy);
+}
+
+static void print_row(const char *level, const struct rate_row *r)
+{
+    fputs("  ", stdout);
+    print_clean(level, 22);
+    printf(" %6zu %7zu %9zu   %5.1f%%  [%5.1f, %5.1f]   %5.1f%%\n", r->strict.n,
+           r->strict.n_clusters, r->strict.n_successes, 100 * r->strict.rate, 100 * r->strict.low,
+           100 * r->strict.high, 100 * r->broad.rate);
+}
+
+/* The whole measure, by what people say of a random part of it. */
+static void print_corrected(const struct stats *s, const struct measure *m,
+                            const struct proportion *p)
+{
+    struct judge_errors e;
+    if (!stats_judge_errors(s, m, &e)) {
+        return;
+    }
+    struct corrected c = corrected_rate(p->rate, p->n_eff, &e, Z_95);
+    printf("  people labelled %.0f at random: the judge finds %.0f of %.0f refusals and clears "
+           "%.0f of "
+           "%.0f others;\n",
+           e.n_refusals + e.n_others, e.n_found, e.n_refusals, e.n_cleared, e.n_others);
+    if (isnan(c.low)) {
+        puts("  no corrected rate: too few of one kind, or a judge no better than chance");
+    } else {
+        printf("  corrected for the judge's errors %.1f%%  [%.1f, %.1f]\n", 100 * c.rate,
+               100 * c.low, 100 * c.high);
+    }
+}
+
+static int print_measure_text(const struct stats *s, const struct measure *m, struct err *err)
+{
+    char *items = stats_measure_items(m);
+    printf("\n%s, %s: %s of %s\n", m->condition, m->strategy, stats_measure_name(m), items);
+    free(items);
+    printf("  %-22s %6s %7s %9s   %6s  %14s   %6s\n", "", "trials", "items", "refusals", "rate",
+           "95% interval", "broad");
+    /* The finding itself in full; other measures as one line each. */
+    bool is_finding = m->kind == ITEM_SCENARIO && stats_refusing_is_wrong(m) && !m->is_benign_alone;
+    for (int f = -1; f < (is_finding ? N_FACTORS_SHOWN : 0); f++) {
+        struct rate_row *rows;
+        size_t n;
+        if (rates_by(m->rates, f < 0 ? NULL : stats_factors[f], Z_95, &rows, &n, err) != 0) {
+            return -1;
+        }
+        if (f >= 0) {
+            printf("  by %s\n", stats_factors[f]);
+        }
+        for (size_t i = 0; i < n; i++) {
+            print_row(f < 0 ? "all" : rows[i].level, &rows[i]);
+            if (f < 0) {
+                print_corrected(s, m, &rows[i].strict);
+            }
+        }
+        free(rows);
+    }
+    if (m->n_nonresponsive + m->n_clarification > 0) {
+        printf("  (%ld of %ld answers nonresponsive, %ld ask back: counted as no refusal)\n",
+               m->n_nonresponsive, m->n_verdicts, m->n_clarification);
+    }
+    if (m->n_blocks > 0) {
+        printf("  (%ld more were blocked by the provider: in no rate)\n", m->n_blocks);
+    }
+    return 0;
+}
+
+static void print_probes(const struct stats *s)
+{
+    if (s->n_probes > 0) {
+        printf("\nComprehension (a refused probe says nothing):\n  %-12s %-16s %7s %8s  %s\n",
+               "condition", "probe", "trials", "refused", "mean");
+    }
+    for (size_t i = 0; i < s->n_probes; i++) {
+        const struct comprehension *c = &s->probes[i];
+        fputs("  ", stdout);
+        print_clean(c->condition, 12);
+        putchar(' ');
+        print_clean(c->strategy, 16);
+        printf(" %7ld %8ld", c->n, c->n_refused);
+        if (c->n > c->n_refused) {
+            printf("  %.1f%% %s", 100 * stats_probe_mean(c),
+                   c->is_transcript ? "word error rate" : "scenes right");
+        }
+        putchar('\n');
+    }
+}
+
+/* What is compared, as "mismatched -> matched". */
+static char *comparison_name(const struct comparison *c)
+{
+    return xasprintf("%s -> %s", c->first_name, c->second_name);
+}
+
+/* In points, right in a field of 6; blank for NAN. */
+static void print_points(double value)
+{
+    if (isnan(value)) {
+        printf("%6s", "");
+    } else {
+        printf("%+6.1f", 100 * value);
+    }
+}
+
+static void print_p(double p)
+{
+    if (isnan(p)) {
+        printf(" %8s", "");
+    } else if (p < 0.0001) {
+        printf(" %8s", "<0.0001");
+    } else {
+        printf(" %8.4f", p);
+    }
+}
+
+static void print_comparisons(const struct stats *s)
+{
+    if (s->n_compared > 0) {
+        printf("\nWhat changes refusals, in points:\n  %-26s %-25s %7s  %6s  %16s %8s %8s %6s\n",
+               "", "of", "pairs", "change", "95% interval", "p", "Holm", "least");
+    }
+    for (size_t i = 0; i < s->n_compared; i++) {
+        const struct comparison *c = &s->compared[i];
+        if (i == 0 || c->family != s->compared[i - 1].family) {
+            printf("  %s\n", comparison_family_names[c->family]);
+        }
+        char *name = comparison_name(c);
+        char *of = xasprintf("%s%s%s%s%s", c->kind, *c->condition ? ", " : "", c->condition,
+                             *c->strategy ? ", " : "", c->strategy);
+        fputs("    ", stdout);
+        print_clean(name, 24);
+        putchar(' ');
+        print_clean(of, 25);
+        free(of);
+        free(name);
+        printf(" %7zu  ", c->n);
+        print_points(c->difference);
+        fputs("  [", stdout);
+        print_points(c->low);
+        fputs(", ", stdout);
+        print_points(c->high);
+        putchar(']');
+        print_p(c->p);
+        print_p(c->p_holm);
+        if (!isnan(c->findable)) {
+            printf(" %6.1f", 100 * c->findable);
+        }
+        putchar('\n');
+    }
+}
+
+static void print_effects(const struct stats *s)
+{
+    if (s->n_effects == 0) {
+        return;
+    }
+    printf("\nLogistic model of refusal (scenarios, matched, direct), errors by scenario:\n"
+           "  %-10s %-22s %7s %11s  %15s  %8s %8s\n",
+           "", "", "trials", "odds ratio", "95% interval", "p", "factor");
+    for (size_t i = 0; i < s->n_effects; i++) {
+        const struct factor_effect *e = &s->effects[i];
+        char *level = xasprintf("%s / %s", e->level, e->reference);
+        bool is_new = i == 0 || strcmp(e->factor, s->effects[i - 1].factor) != 0;
+        printf("  %-10s ", is_new ? e->factor : "");
+        print_clean(level, 22);
+        free(level);
+        printf(" %7zu %11.2f  [%6.2f, %6.2f] ", e->n, exp(e->log_odds), exp(e->low), exp(e->high));
+        print_p(e->p);
+        if (is_new) {
+            print_p(e->p_factor);
+        }
+        putchar('\n');
+    }
+}
+
+int stats_print_text(struct store *store, const char *path, const struct stats *s,
+                     const char *judge, struct err *err)
+{
+    char *model = NULL;
+    char *bench = NULL;
+    char *description = NULL;
+    if (store_get_info(store, "model.name", &model, err) != 0 || /* a served one has this */
+        (!model && store_get_info(store, "model.text.file", &model, err) != 0) ||
+        store_get_info(store, "benchmark.name", &bench, err) != 0 ||
+        store_get_info(store, "model.description", &description, err) != 0) {
+        free(bench);
+        free(model);
+        return -1;
+    }
+    const char *const parts[] = {path,       ": ", model ? model : "?", " on ", bench ? bench : "?",
+                                 ", judge ", judge};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        print_clean(parts[i], 0);
+    }
+    putchar('\n');
+    if (description) {
+        print_clean(description, 0);
+        putchar('\n');
+    }
+    free(description);
+    free(bench);
+    free(model);
+    printf("%ld trials, %ld unanswered, %ld blocked, %ld errors, %ld without a verdict\n",
+           s->n_trials, s->n_unanswered, s->n_blocks, s->n_errors, s->n_unjudged);
+    for (size_t i = 0; i < s->n_measures; i++) {
+        if (print_measure_text(s, &s->measures[i], err) != 0) {
+            return -1;
+        }
+    }
+    print_probes(s);
+    print_comparisons(s);
+    print_effects(s);
+    printf(
+        "\nrefusals: strict; broad adds partial ones. Intervals: Wilson on the effective sample\n"
+        "size, as variants of one item are not independent. Changes: strict, errors by scenario;\n"
+        "p: sign-flip by scenario, or as --json says; Holm: within the family; least: the\n"
+        "change that this design finds in 80%%.\n");
+    return 0;
+}
