@@ -98,7 +98,7 @@ static json_t *comparisons_json(const struct stats *s)
         json_array_append_new(
             list,
             json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-                      " s:o, s:o, s:s}",
+                      " s:o, s:o, s:o, s:o, s:o, s:s}",
                       "family", comparison_family_names[c->family], "kind", c->kind, "condition",
                       json_text(c->condition), "strategy", json_text(c->strategy), "first",
                       json_text(c->first_name), "second", json_text(c->second_name), "pairs",
@@ -106,8 +106,9 @@ static json_t *comparisons_json(const struct stats *s)
                       json_number(c->first), "rate_second", json_number(c->second), "difference",
                       json_number(c->difference), "se", json_number(c->se), "low",
                       json_number(c->low), "high", json_number(c->high), "p", json_number(c->p),
-                      "p_holm", json_number(c->p_holm), "findable", json_number(c->findable),
-                      "method", c->method));
+                      "ratio", json_number(c->ratio), "ratio_low", json_number(c->ratio_low),
+                      "ratio_high", json_number(c->ratio_high), "p_holm", json_number(c->p_holm),
+                      "findable", json_number(c->findable), "method", c->method));
     }
     return list;
 }
@@ -185,7 +186,12 @@ static void print_latex_comparison(const struct comparison *c)
     print_latex_text(c->condition);
     fputs(*c->condition && *c->strategy ? ", " : "", stdout);
     print_latex_text(c->strategy);
-    printf(" & %zu & $%+.1f$ & ", c->n, 100 * c->difference);
+    printf(" & %zu & ", c->n);
+    if (isnan(c->difference)) {
+        fputs("-- & ", stdout);
+    } else {
+        printf("$%+.1f$ & ", 100 * c->difference);
+    }
     if (isnan(c->low)) {
         fputs("--", stdout);
     } else {

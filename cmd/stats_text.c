@@ -134,8 +134,10 @@ static void print_p(double p)
 static void print_comparisons(const struct stats *s)
 {
     if (s->n_compared > 0) {
-        printf("\nWhat changes refusals, in points:\n  %-26s %-25s %7s  %6s  %16s %8s %8s %6s\n",
-               "", "of", "pairs", "change", "95% interval", "p", "Holm", "least");
+        printf("\nWhat changes refusals, in points:\n  %-26s %-25s %7s  %6s  %16s %8s %8s %6s  %5s "
+               " %14s\n",
+               "", "of", "pairs", "change", "95% interval", "p", "Holm", "least", "ratio",
+               "95% interval");
     }
     for (size_t i = 0; i < s->n_compared; i++) {
         const struct comparison *c = &s->compared[i];
@@ -153,15 +155,24 @@ static void print_comparisons(const struct stats *s)
         free(name);
         printf(" %7zu  ", c->n);
         print_points(c->difference);
-        fputs("  [", stdout);
-        print_points(c->low);
-        fputs(", ", stdout);
-        print_points(c->high);
-        putchar(']');
+        if (isnan(c->low)) {
+            printf("%18s", "");
+        } else {
+            fputs("  [", stdout);
+            print_points(c->low);
+            fputs(", ", stdout);
+            print_points(c->high);
+            putchar(']');
+        }
         print_p(c->p);
         print_p(c->p_holm);
-        if (!isnan(c->findable)) {
+        if (isnan(c->findable)) {
+            printf(" %6s", "");
+        } else {
             printf(" %6.1f", 100 * c->findable);
+        }
+        if (!isnan(c->ratio)) {
+            printf("  %5.2f  [%5.2f, %5.2f]", c->ratio, c->ratio_low, c->ratio_high);
         }
         putchar('\n');
     }

@@ -7,12 +7,15 @@
 
 #include "base/mem.h"
 #include "base/names.h"
+#include "stats/bootstrap.h"
 #include "stats/distribution.h"
 #include "stats/interval.h"
 #include "stats/linear.h"
 #include "stats/paired.h"
 
 #define N_FLIPS 9999
+#define N_DRAWS 10000
+#define LEVEL 0.95
 #define SEED 1
 #define MAX_VOICES 20 /* whose every partition is tried */
 
@@ -152,6 +155,9 @@ static struct comparison from_paired(const struct paired *p)
                                .first = p->first,
                                .second = p->second,
                                .difference = p->difference,
+                               .ratio = NAN,
+                               .ratio_low = NAN,
+                               .ratio_high = NAN,
                                .se = p->se,
                                .low = p->low,
                                .high = p->high,
@@ -165,6 +171,106 @@ static void count_pair(struct pair_counts *k, bool first, bool second)
     k->both += first && second;
     k->first_only += first && !second;
     k->second_only += second && !first;
+}
+
+/* second / first with its bootstrap interval. */
+static void find_ratio(const struct pair_counts *pairs, size_t n, struct comparison *ret)
+{
+    if (!(ret->first > 0)) {
+        return;
+    }
+    size_t n_clusters = 0;
+    size_t *kept = xcalloc(n + 1, sizeof *kept);
+    for (size_t k = 0; k < n; k++) { /* empty clusters would be drawn, too */
+        if (pairs[k].n > 0) {
+            kept[n_clusters++] = k;
+        }
+    }
+    float *successes = xcalloc(4 * n_clusters, sizeof *successes);
+    float *trials = successes + 2 * n_clusters;
+    for (size_t i = 0; i < n_clusters; i++) {
+        const struct pair_counts *p = &pairs[kept[i]];
+        successes[i] = (float)(p->both + p->first_only);
+        successes[n_clusters + i] = (float)(p->both + p->second_only);
+        trials[i] = trials[n_clusters + i] = (float)p->n;
+    }
+    struct clustered c = {2, n_clusters, successes, trials};
+    float *drawn = xcalloc(2 * N_DRAWS, sizeof *drawn);
+    double *ratios = xcalloc(N_DRAWS, sizeof *ratios);
+    bootstrap_rates(&c, N_DRAWS, SEED, 0, drawn);
+    for (size_t i = 0; i < N_DRAWS; i++) {
+        ratios[i] = drawn[2 * i] > 0 ? (double)drawn[2 * i + 1] / (double)drawn[2 * i] : NAN;
+    }
+    ret->ratio = ret->second / ret->first;
+    percentile_interval(ratios, N_DRAWS, LEVEL, &ret->ratio_low, &ret->ratio_high);
+    free(ratios);
+    free(drawn);
+    free(successes);
+    free(kept);
+}
+
+/* Do the cells differ at all, over the units that are in each of them? */
+static void compare_all(struct comparisons *c, struct comparison like, uint32_t kind,
+                        uint32_t (*cells)[2], size_t n_cells)
+{
+    size_t n_strings = c->strings.n;
+    signed char **of = xcalloc(n_cells + 1, sizeof *of);
+    uint32_t *refused = xcalloc(n_cells * n_strings + 1, sizeof *refused);
+    uint32_t *n_of = xcalloc(n_strings + 1, sizeof *n_of);
+    size_t n_kept = 0;
+    size_t n_units = 0;
+    size_t n_clusters = 0;
+    for (size_t i = 0; i < n_cells; i++) {
+        size_t n;
+        signed char *cell = cell_of(c, kind, cells[i][0], cells[i][1], &n);
+        if (n > 0) {
+            of[n_kept++] = cell;
+        } else {
+            free(cell);
+        }
+    }
+    for (size_t u = 0; u < c->unit_names.n; u++) {
+        bool in_all = true;
+        for (size_t i = 0; i < n_kept; i++) {
+            in_all = in_all && of[i][u] >= 0;
+        }
+        uint32_t k = c->units[u].scenario;
+        n_units += in_all;
+        n_clusters += in_all && n_of[k] == 0;
+        n_of[k] += in_all;
+        for (size_t i = 0; in_all && i < n_kept; i++) {
+            refused[i * n_strings + k] += of[i][u] == 1;
+        }
+    }
+    int df = 0;
+    double q = n_kept > 2 ? clustered_cochran_q(refused, n_of, n_strings, n_kept, &df) : NAN;
+    if (df > 0) {
+        append(c, (struct comparison){.family = like.family,
+                                      .kind = string_of(c, kind),
+                                      .condition = like.condition,
+                                      .strategy = like.strategy,
+                                      .first_name = "any",
+                                      .second_name = "other",
+                                      .n = n_units,
+                                      .n_clusters = n_clusters,
+                                      .first = NAN,
+                                      .second = NAN,
+                                      .difference = NAN,
+                                      .se = NAN,
+                                      .low = NAN,
+                                      .high = NAN,
+                                      .ratio = NAN,
+                                      .ratio_low = NAN,
+                                      .ratio_high = NAN,
+                                      .p = chi_square_tail(q, df),
+                                      .method = "clustered Cochran's Q"});
+    }
+    for (size_t i = 0; i < n_kept; i++) {
+        free(of[i]);
+    }
+    free(of);
+    free(refused);
+    free(n_of);
 }
 
 /* Two cells of one kind, by unit. */
@@ -190,6 +296,7 @@ static void compare_cells(struct comparisons *c, struct comparison like, uint32_
         found.strategy = like.strategy;
         found.first_name = like.first_name;
         found.second_name = like.second_name;
+        find_ratio(pairs, c->strings.n, &found);
         append(c, found);
     }
     free(pairs);
@@ -222,8 +329,21 @@ static void compare_contexts(struct comparisons *c)
                                            {"noise", "matched"},      {"speech", "noise"},
                                            {"text", "speech"},        {"text", "text-scene"}};
     size_t n;
+    size_t n_conditions;
+    uint32_t scenario = find(c, "scenario");
     uint32_t *strategies = occurring(c, true, &n);
+    uint32_t *conditions = occurring(c, false, &n_conditions);
+    uint32_t(*cells)[2] = xcalloc(n_conditions + 1, sizeof *cells);
     for (size_t s = 0; s < n; s++) {
+        for (size_t i = 0; i < n_conditions; i++) {
+            cells[i][0] = conditions[i];
+            cells[i][1] = strategies[s];
+        }
+        compare_all(c,
+                    (struct comparison){.family = FAMILY_CONTEXT,
+                                        .condition = "",
+                                        .strategy = string_of(c, strategies[s])},
+                    scenario, cells, n_conditions);
         for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
             struct comparison like = {.family = FAMILY_CONTEXT,
                                       .condition = "",
@@ -235,6 +355,8 @@ static void compare_contexts(struct comparisons *c)
                           (uint32_t[]){find(c, pairs[i][1]), strategies[s]});
         }
     }
+    free(cells);
+    free(conditions);
     free(strategies);
 }
 
@@ -246,6 +368,19 @@ static void compare_strategies(struct comparisons *c)
     uint32_t direct = find(c, "direct");
     uint32_t *conditions = occurring(c, false, &n_conditions);
     uint32_t *strategies = occurring(c, true, &n_strategies);
+    uint32_t(*cells)[2] = xcalloc(n_strategies + 1, sizeof *cells);
+    for (size_t i = 0; i < n_conditions * 3; i++) {
+        for (size_t s = 0; s < n_strategies; s++) {
+            cells[s][0] = conditions[i / 3];
+            cells[s][1] = strategies[s];
+        }
+        compare_all(c,
+                    (struct comparison){.family = FAMILY_STRATEGY,
+                                        .condition = string_of(c, conditions[i / 3]),
+                                        .strategy = ""},
+                    find(c, kinds[i % 3]), cells, n_strategies);
+    }
+    free(cells);
     for (size_t i = 0; i < n_conditions * n_strategies * 3; i++) {
         uint32_t condition = conditions[i / 3 / n_strategies];
         uint32_t strategy = strategies[i / 3 % n_strategies];
@@ -344,6 +479,9 @@ static void compare_manners(struct comparisons *c)
                                           .n_clusters = n_clusters,
                                           .first = NAN,
                                           .second = NAN,
+                                          .ratio = NAN,
+                                          .ratio_low = NAN,
+                                          .ratio_high = NAN,
                                           .difference = beta[j],
                                           .se = se,
                                           .low = beta[j] - Z_95 * se,
@@ -531,6 +669,9 @@ static void compare_twins(struct comparisons *c)
                                           .n_clusters = (size_t)n,
                                           .first = first / n,
                                           .second = second / n,
+                                          .ratio = NAN,
+                                          .ratio_low = NAN,
+                                          .ratio_high = NAN,
                                           .difference = j,
                                           .se = se,
                                           .low = fmax(-1, j - Z_95 * se),

@@ -37,14 +37,16 @@ struct comparison {
     const char *kind;                 /* borrowed, as the others, from the struct comparisons */
     const char *condition, *strategy; /* that both have; "" where that is what is compared */
     const char *first_name, *second_name;
-    size_t n, n_clusters; /* pairs (observations, for manners) and scenarios */
-    double first, second; /* rates; NAN: adjusted differences have none */
-    double difference;    /* second - first */
-    double se, low, high; /* 95%, by scenario (paired.h); NAN where there are too few */
-    double p;             /* NAN where nothing can be tested */
-    double p_holm;        /* within the family */
-    double findable;      /* the difference that a test at 5% finds in 80%: 2.80 se */
-    const char *method;   /* how p came about */
+    size_t n, n_clusters;         /* pairs (observations, for manners) and scenarios */
+    double first, second;         /* rates; NAN: adjusted differences have none */
+    double difference;            /* second - first */
+    double se, low, high;         /* 95%, by scenario (paired.h); NAN where there are too few */
+    double ratio;                 /* second / first of pairs; NAN where there is none */
+    double ratio_low, ratio_high; /* by a cluster bootstrap, percentiles (bootstrap.h) */
+    double p;                     /* NAN where nothing can be tested */
+    double p_holm;                /* within the family */
+    double findable;              /* the difference that a test at 5% finds in 80%: 2.80 se */
+    const char *method;           /* how p came about */
 };
 
 struct comparisons *comparisons_new(void);
@@ -53,6 +55,9 @@ void comparisons_add(struct comparisons *c, const struct observation *o);
 
 /*
  * All comparisons that the observations allow, by family. *ret is the caller's: free().
+ *
+ * Where a family has more than two cells over the same units, a clustered Cochran's Q (paired.h)
+ * asks first whether they differ at all; it has a p and no difference.
  *
  * Pairs are the same sample and repeat in two cells. Female and male are the two samples of a
  * scenario that share emotion and rate; their p is that of the voices (an exact permutation over
