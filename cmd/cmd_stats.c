@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "bench/render.h"
 #include "cmd.h"
@@ -98,6 +99,13 @@ static const char *const model_factors[] = {"category", "alone", "gender", "engi
 static const char *const model_references[] = {NULL,      "benign", "male", NULL,
                                                "neutral", "normal", "10"};
 #define N_MODEL_FACTORS (sizeof model_factors / sizeof *model_factors)
+
+/* What the first figure of a run is of. */
+static bool is_headline(const char *condition, const char *strategy)
+{
+    return strcmp(condition, condition_names[CONDITION_MATCHED]) == 0 &&
+           strcmp(strategy, "direct") == 0;
+}
 
 static void take_judged(struct stats *s, const struct store_row *row, bool refused)
 {
@@ -207,8 +215,23 @@ static int take_row(const struct store_row *row, void *user, struct err *err)
     rates_add(m->rates, levels, row->sample.scenario, v == VERDICT_REFUSAL,
               v == VERDICT_REFUSAL || v == VERDICT_PARTIAL);
     take_judged(s, row, v == VERDICT_REFUSAL);
-    if (m->kind == ITEM_SCENARIO && strcmp(row->condition, "matched") == 0 &&
-        strcmp(row->strategy, "direct") == 0) {
+    struct observation o = {.kind = row->sample.kind,
+                            .condition = row->condition,
+                            .strategy = row->strategy,
+                            .sample = row->sample.id,
+                            .repeat = row->repeat,
+                            .scenario = row->sample.scenario,
+                            .gender = row->sample.gender,
+                            .voice = row->sample.voice,
+                            .emotion = row->sample.emotion,
+                            .rate = row->sample.rate,
+                            .refused = v == VERDICT_REFUSAL};
+    comparisons_add(s->comparisons, &o);
+    if (s->of_models && is_headline(row->condition, row->strategy)) {
+        o.strategy = s->path;
+        comparisons_add(s->of_models, &o);
+    }
+    if (m->kind == ITEM_SCENARIO && is_headline(row->condition, row->strategy)) {
         const char *const of_model[] = {row->sample.category,
                                         row->sample.alone,
                                         row->sample.gender,
@@ -218,17 +241,6 @@ static int take_row(const struct store_row *row, void *user, struct err *err)
                                         snr};
         factor_model_add(s->model, of_model, row->sample.scenario, v == VERDICT_REFUSAL);
     }
-    comparisons_add(s->comparisons, &(struct observation){.kind = row->sample.kind,
-                                                          .condition = row->condition,
-                                                          .strategy = row->strategy,
-                                                          .sample = row->sample.id,
-                                                          .repeat = row->repeat,
-                                                          .scenario = row->sample.scenario,
-                                                          .gender = row->sample.gender,
-                                                          .voice = row->sample.voice,
-                                                          .emotion = row->sample.emotion,
-                                                          .rate = row->sample.rate,
-                                                          .refused = v == VERDICT_REFUSAL});
     return 0;
 }
 
@@ -247,31 +259,57 @@ static int compare_measures(const void *a, const void *b)
 
 enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_LATEX };
 
-static int print_stats(const char *path, const char *judge, enum output output, struct err *err)
+static void stats_release(struct stats *s)
+{
+    for (size_t i = 0; i < s->n_measures; i++) {
+        rates_free(s->measures[i].rates);
+    }
+    free(s->measures);
+    free(s->probes);
+    free(s->compared);
+    comparisons_free(s->comparisons);
+    free(s->judged);
+    free(s->effects);
+    factor_model_free(s->model);
+    free(s->name);
+    free(s->bench);
+    free(s->description);
+    free(s->judge);
+    *s = (struct stats){0};
+}
+
+static int read_info(struct store *store, struct stats *s, struct err *err)
+{
+    if (store_get_info(store, "model.name", &s->name, err) != 0 || /* a served one has this */
+        (!s->name && store_get_info(store, "model.text.file", &s->name, err) != 0) ||
+        store_get_info(store, "benchmark.name", &s->bench, err) != 0 ||
+        store_get_info(store, "model.description", &s->description, err) != 0 ||
+        (!s->judge && store_get_info(store, STORE_INFO_LAST_JUDGE, &s->judge, err) != 0)) {
+        return -1;
+    }
+    return s->judge ? 0
+                    : err_set(err, ERR_USAGE, "%s: has no verdicts yet: run aor judge", s->path);
+}
+
+/* Count a run by the judge (NULL: the last one). of_models takes its observations, too, or is NULL.
+ */
+static int load(const char *path, const char *judge, struct comparisons *of_models,
+                struct stats *ret, struct err *err)
 {
     struct store *store = NULL;
-    struct stats s = {.comparisons = comparisons_new(),
+    struct stats s = {.path = path,
+                      .judge = xstrdup(judge),
+                      .of_models = of_models,
+                      .comparisons = comparisons_new(),
                       .model = factor_model_new(model_factors, model_references, N_MODEL_FACTORS)};
-    char *judge_id = xstrdup(judge);
-    char *model = NULL;
     int ok = -1;
-    if (store_open(path, STORE_READ, &store, err) != 0 ||
-        store_get_info(store, "model.description", &model, err) != 0 ||
-        (!judge_id && store_get_info(store, STORE_INFO_LAST_JUDGE, &judge_id, err) != 0)) {
-        goto out;
-    }
-    if (!judge_id) {
-        err_set(err, ERR_USAGE, "%s: has no verdicts yet: run aor judge", path);
-        goto out;
-    }
-    if (store_each(store, judge_id, take_row, &s, err) != 0) {
+    if (store_open(path, STORE_READ, &store, err) != 0 || read_info(store, &s, err) != 0 ||
+        store_each(store, s.judge, take_row, &s, err) != 0 ||
+        store_each_verdict(store, take_label, &s, err) != 0) {
         goto out;
     }
     if (s.n_measures == 0 && s.n_probes == 0) {
-        err_set(err, ERR_USAGE, "%s: has no verdicts of judge %s", path, judge_id);
-        goto out;
-    }
-    if (store_each_verdict(store, take_label, &s, err) != 0) {
+        err_set(err, ERR_USAGE, "%s: has no verdicts of judge %s", path, s.judge);
         goto out;
     }
     qsort(s.judged, s.n_judged, sizeof *s.judged, by_draw);
@@ -280,24 +318,71 @@ static int print_stats(const char *path, const char *judge, enum output output, 
     }
     comparisons_compute(s.comparisons, &s.compared, &s.n_compared);
     qsort(s.measures, s.n_measures, sizeof *s.measures, compare_measures);
-    ok = output == OUTPUT_TEXT    ? stats_print_text(store, path, &s, judge_id, err)
-         : output == OUTPUT_LATEX ? stats_print_latex(&s, err)
-         : output == OUTPUT_CSV   ? stats_print_csv(&s, err)
-                                  : stats_print_json(&s, model, judge_id, err);
+    *ret = s;
+    s = (struct stats){0};
+    ok = 0;
 out:
-    for (size_t i = 0; i < s.n_measures; i++) {
-        rates_free(s.measures[i].rates);
-    }
-    free(s.measures);
-    free(s.probes);
-    free(s.compared);
-    comparisons_free(s.comparisons);
-    free(s.judged);
-    free(s.effects);
-    factor_model_free(s.model);
-    free(judge_id);
-    free(model);
+    stats_release(&s);
     store_close(store, NULL);
+    return ok;
+}
+
+static int print_one(const char *path, const char *judge, enum output output, struct err *err)
+{
+    struct stats s;
+    if (load(path, judge, NULL, &s, err) != 0) {
+        return -1;
+    }
+    int ok = output == OUTPUT_TEXT    ? stats_print_text(&s, err)
+             : output == OUTPUT_LATEX ? stats_print_latex(&s, err)
+             : output == OUTPUT_CSV   ? stats_print_csv(&s, err)
+                                      : stats_print_json(&s, err);
+    stats_release(&s);
+    return ok;
+}
+
+static int print_several(char **paths, size_t n, const char *judge, enum output output,
+                         struct err *err)
+{
+    struct stats *runs = xcalloc(n, sizeof *runs);
+    struct comparisons *of_models = comparisons_new();
+    struct comparison *compared = NULL;
+    size_t n_compared = 0;
+    int ok = -1;
+    if (output == OUTPUT_LATEX) {
+        err_set(err, ERR_USAGE, "--latex: one run at a time");
+        goto out;
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(paths[k], paths[i]) == 0) {
+                err_set(err, ERR_USAGE, "%s: is there twice", paths[i]);
+                goto out;
+            }
+        }
+        if (load(paths[i], judge, of_models, &runs[i], err) != 0) {
+            goto out;
+        }
+    }
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(runs[i].judge, runs[0].judge) != 0) {
+            log_info("%s is judged by %s, %s by %s: no fair comparison", paths[0], runs[0].judge,
+                     paths[i], runs[i].judge);
+        }
+    }
+    comparisons_compute_models(of_models, paths[0], condition_names[CONDITION_MATCHED], &compared,
+                               &n_compared);
+    struct models m = {runs, n, compared, n_compared};
+    ok = output == OUTPUT_TEXT  ? stats_print_models(&m, err)
+         : output == OUTPUT_CSV ? stats_print_models_csv(&m, err)
+                                : stats_print_models_json(&m, err);
+out:
+    for (size_t i = 0; i < n; i++) {
+        stats_release(&runs[i]);
+    }
+    free(runs);
+    free(compared);
+    comparisons_free(of_models);
     return ok;
 }
 
@@ -316,7 +401,7 @@ static int run(int argc, char **argv)
     };
     const struct opt_command command = {
         .name = "stats",
-        .synopsis = "RUN.db [options]",
+        .synopsis = "RUN.db... [options]",
         .summary = "Refusal and over-refusal rates with 95% intervals.",
         .details =
             "Over-refusal rate where refusing is wrong (scenarios in their scene, heard or in\n"
@@ -324,11 +409,13 @@ static int run(int argc, char **argv)
             "(contrasts, and sentences that may alarm without their scene). Intervals know that\n"
             "variants of one item are not independent. Then what changes refusals: context, "
             "strategy,\n"
-            "manner and gender, paired by sample, with errors by scenario.",
-        .examples = "  aor stats aor-tiny.db\n  aor stats aor-tiny.db --csv >rates.csv\n",
+            "manner and gender, paired by sample, with errors by scenario. Several runs: their\n"
+            "models side by side.",
+        .examples = "  aor stats aor-tiny.db\n  aor stats one.db two.db three.db\n  aor stats "
+                    "aor-tiny.db --csv >rates.csv\n",
     };
     int n_operands;
-    int status = cmd_parse(&command, opts, argc, argv, 1, 1, &n_operands);
+    int status = cmd_parse(&command, opts, argc, argv, 1, argc, &n_operands);
     if (status >= 0) {
         return status;
     }
@@ -339,7 +426,8 @@ static int run(int argc, char **argv)
                                     : OUTPUT_TEXT;
     int ok = as_json + as_csv + as_latex > 1
                  ? err_set(&err, ERR_USAGE, "--json, --csv or --latex, one of them")
-                 : print_stats(argv[1], judge, output, &err);
+             : n_operands == 1 ? print_one(argv[1], judge, output, &err)
+                               : print_several(argv + 1, (size_t)n_operands, judge, output, &err);
     return ok == 0 ? EXIT_FINE : cmd_fail(&err);
 }
 

@@ -49,6 +49,9 @@ struct judged {
 };
 
 struct stats {
+    const char *path;
+    char *name, *bench, *description, *judge; /* the model's name; NULL where the run has none */
+    struct comparisons *of_models;            /* between runs; borrowed, or NULL */
     struct measure *measures;
     size_t n_measures;
     struct comprehension *probes;
@@ -86,12 +89,20 @@ bool stats_judge_errors(const struct stats *s, const struct measure *m, struct j
 /* Over the answers that were not refused; NAN: there are none. */
 double stats_probe_mean(const struct comprehension *c);
 
-int stats_print_text(struct store *store, const char *path, const struct stats *s,
-                     const char *judge, struct err *err);
+int stats_print_text(const struct stats *s, struct err *err);
 int stats_print_csv(const struct stats *s, struct err *err);
 int stats_print_latex(const struct stats *s, struct err *err);
+int stats_print_json(const struct stats *s, struct err *err);
 
-/* model: what it says of itself, or NULL. */
-int stats_print_json(const struct stats *s, const char *model, const char *judge, struct err *err);
+/* Several runs side by side, and how the others differ from the first. */
+struct models {
+    const struct stats *runs;
+    size_t n_runs;
+    const struct comparison *compared;
+    size_t n_compared;
+};
+int stats_print_models(const struct models *m, struct err *err);
+int stats_print_models_json(const struct models *m, struct err *err);
+int stats_print_models_csv(const struct models *m, struct err *err);
 
 #endif

@@ -90,11 +90,11 @@ static void print_csv(json_t *list)
     }
 }
 
-static json_t *comparisons_json(const struct stats *s)
+static json_t *comparisons_json(const struct comparison *compared, size_t n)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < s->n_compared; i++) {
-        const struct comparison *c = &s->compared[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct comparison *c = &compared[i];
         json_array_append_new(
             list,
             json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
@@ -247,7 +247,7 @@ static int corrected_json(const struct stats *s, json_t *list, struct err *err)
     return 0;
 }
 
-int stats_print_json(const struct stats *s, const char *model, const char *judge, struct err *err)
+static int stats_json(const struct stats *s, json_t **ret, struct err *err)
 {
     json_t *rows = json_array();
     json_t *corrected = json_array();
@@ -256,17 +256,73 @@ int stats_print_json(const struct stats *s, const char *model, const char *judge
         json_decref(corrected);
         return -1;
     }
-    json_t *all =
-        json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "model",
-                  model ? json_text(model) : json_null(), "judge", json_text(judge), "trials",
-                  (json_int_t)s->n_trials, "unanswered", (json_int_t)s->n_unanswered, "blocks",
-                  (json_int_t)s->n_blocks, "errors", (json_int_t)s->n_errors, "unjudged",
-                  (json_int_t)s->n_unjudged, "rates", rows, "corrected", corrected, "probes",
-                  probes_json(s), "comparisons", comparisons_json(s), "logistic", effects_json(s));
-    json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-    putchar('\n');
-    json_decref(all);
+    *ret = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "model",
+                     s->description ? json_text(s->description) : json_null(), "judge",
+                     json_text(s->judge), "trials", (json_int_t)s->n_trials, "unanswered",
+                     (json_int_t)s->n_unanswered, "blocks", (json_int_t)s->n_blocks, "errors",
+                     (json_int_t)s->n_errors, "unjudged", (json_int_t)s->n_unjudged, "rates", rows,
+                     "corrected", corrected, "probes", probes_json(s), "comparisons",
+                     comparisons_json(s->compared, s->n_compared), "logistic", effects_json(s));
     return 0;
+}
+
+static void dump(json_t *doc)
+{
+    json_dumpf(doc, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    putchar('\n');
+    json_decref(doc);
+}
+
+int stats_print_json(const struct stats *s, struct err *err)
+{
+    json_t *doc;
+    if (stats_json(s, &doc, err) != 0) {
+        return -1;
+    }
+    dump(doc);
+    return 0;
+}
+
+int stats_print_models_json(const struct models *m, struct err *err)
+{
+    json_t *runs = json_array();
+    for (size_t i = 0; i < m->n_runs; i++) {
+        json_t *run;
+        if (stats_json(&m->runs[i], &run, err) != 0) {
+            json_decref(runs);
+            return -1;
+        }
+        json_object_set_new(run, "run", json_text(m->runs[i].path));
+        json_array_append_new(runs, run);
+    }
+    dump(json_pack("{s:o, s:o}", "runs", runs, "comparisons",
+                   comparisons_json(m->compared, m->n_compared)));
+    return 0;
+}
+
+/* With the run as the first column. */
+int stats_print_models_csv(const struct models *m, struct err *err)
+{
+    json_t *all = json_array();
+    int ok = 0;
+    for (size_t i = 0; ok == 0 && i < m->n_runs; i++) {
+        json_t *rows = json_array();
+        ok = all_rows(&m->runs[i], rows, err);
+        size_t k;
+        json_t *row;
+        json_array_foreach(rows, k, row)
+        {
+            json_t *with_run = json_pack("{s:o}", "run", json_text(m->runs[i].path));
+            json_object_update(with_run, row);
+            json_array_append_new(all, with_run);
+        }
+        json_decref(rows);
+    }
+    if (ok == 0) {
+        print_csv(all);
+    }
+    json_decref(all);
+    return ok;
 }
 
 int stats_print_csv(const struct stats *s, struct err *err)

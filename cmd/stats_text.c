@@ -131,17 +131,16 @@ static void print_p(double p)
     }
 }
 
-static void print_comparisons(const struct stats *s)
+static void print_comparisons(const char *title, const struct comparison *list, size_t n)
 {
-    if (s->n_compared > 0) {
-        printf("\nWhat changes refusals, in points:\n  %-26s %-25s %7s  %6s  %16s %8s %8s %6s  %5s "
-               " %14s\n",
-               "", "of", "pairs", "change", "95% interval", "p", "Holm", "least", "ratio",
+    if (n > 0) {
+        printf("\n%s, in points:\n  %-26s %-25s %7s  %6s  %16s %8s %8s %6s  %5s  %14s\n", title, "",
+               "of", "pairs", "change", "95% interval", "p", "Holm", "least", "ratio",
                "95% interval");
     }
-    for (size_t i = 0; i < s->n_compared; i++) {
-        const struct comparison *c = &s->compared[i];
-        if (i == 0 || c->family != s->compared[i - 1].family) {
+    for (size_t i = 0; i < n; i++) {
+        const struct comparison *c = &list[i];
+        if (i == 0 || c->family != list[i - 1].family) {
             printf("  %s\n", comparison_family_names[c->family]);
         }
         char *name = comparison_name(c);
@@ -202,33 +201,19 @@ static void print_effects(const struct stats *s)
     }
 }
 
-int stats_print_text(struct store *store, const char *path, const struct stats *s,
-                     const char *judge, struct err *err)
+int stats_print_text(const struct stats *s, struct err *err)
 {
-    char *model = NULL;
-    char *bench = NULL;
-    char *description = NULL;
-    if (store_get_info(store, "model.name", &model, err) != 0 || /* a served one has this */
-        (!model && store_get_info(store, "model.text.file", &model, err) != 0) ||
-        store_get_info(store, "benchmark.name", &bench, err) != 0 ||
-        store_get_info(store, "model.description", &description, err) != 0) {
-        free(bench);
-        free(model);
-        return -1;
-    }
-    const char *const parts[] = {path,       ": ", model ? model : "?", " on ", bench ? bench : "?",
-                                 ", judge ", judge};
+    const char *const parts[] = {
+        s->path,    ": ",    s->name ? s->name : "?", " on ", s->bench ? s->bench : "?",
+        ", judge ", s->judge};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         print_clean(parts[i], 0);
     }
     putchar('\n');
-    if (description) {
-        print_clean(description, 0);
+    if (s->description) {
+        print_clean(s->description, 0);
         putchar('\n');
     }
-    free(description);
-    free(bench);
-    free(model);
     printf("%ld trials, %ld unanswered, %ld blocked, %ld errors, %ld without a verdict\n",
            s->n_trials, s->n_unanswered, s->n_blocks, s->n_errors, s->n_unjudged);
     for (size_t i = 0; i < s->n_measures; i++) {
@@ -237,12 +222,70 @@ int stats_print_text(struct store *store, const char *path, const struct stats *
         }
     }
     print_probes(s);
-    print_comparisons(s);
+    print_comparisons("What changes refusals", s->compared, s->n_compared);
     print_effects(s);
     printf(
         "\nrefusals: strict; broad adds partial ones. Intervals: Wilson on the effective sample\n"
         "size, as variants of one item are not independent. Changes: strict, errors by scenario;\n"
         "p: sign-flip by scenario, or as --json says; Holm: within the family; least: the\n"
         "change that this design finds in 80%%.\n");
+    return 0;
+}
+
+/* The strict rate of a kind in matched, direct. */
+static int print_headline(const struct stats *s, enum item_kind kind, struct err *err)
+{
+    for (size_t i = 0; i < s->n_measures; i++) {
+        const struct measure *m = &s->measures[i];
+        if (m->kind == kind && !m->is_benign_alone && strcmp(m->condition, "matched") == 0 &&
+            strcmp(m->strategy, "direct") == 0) {
+            struct rate_row *rows;
+            size_t n;
+            if (rates_by(m->rates, NULL, Z_95, &rows, &n, err) != 0) {
+                return -1;
+            }
+            printf("  %5.1f%% [%5.1f, %5.1f]", 100 * rows[0].strict.rate, 100 * rows[0].strict.low,
+                   100 * rows[0].strict.high);
+            free(rows);
+            return 0;
+        }
+    }
+    printf("  %22s", "");
+    return 0;
+}
+
+int stats_print_models(const struct models *m, struct err *err)
+{
+    static const enum item_kind kinds[] = {ITEM_SCENARIO, ITEM_CONTRAST, ITEM_PLAIN};
+    printf("Refused, matched, direct (strict):\n  %-28s %8s  %-22s  %-22s  %-22s\n", "", "trials",
+           "scenarios", "contrasts", "plains");
+    for (size_t i = 0; i < m->n_runs; i++) {
+        const struct stats *s = &m->runs[i];
+        fputs("  ", stdout);
+        print_clean(s->path, 28);
+        printf(" %8ld", s->n_trials);
+        for (int k = 0; k < 3; k++) {
+            if (print_headline(s, kinds[k], err) != 0) {
+                return -1;
+            }
+        }
+        putchar('\n');
+    }
+    putchar('\n');
+    for (size_t i = 0; i < m->n_runs; i++) {
+        const struct stats *s = &m->runs[i];
+        const char *const parts[] = {
+            s->path,    ": ",    s->name ? s->name : "?", " on ", s->bench ? s->bench : "?",
+            ", judge ", s->judge};
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+            print_clean(parts[k], 0);
+        }
+        if (s->description) {
+            fputs(". ", stdout);
+            print_clean(s->description, 0);
+        }
+        putchar('\n');
+    }
+    print_comparisons("Runs against the first", m->compared, m->n_compared);
     return 0;
 }

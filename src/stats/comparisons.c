@@ -19,8 +19,8 @@
 #define SEED 1
 #define MAX_VOICES 20 /* whose every partition is tried */
 
-const char *const comparison_family_names[] = {"context", "strategy", "manner",
-                                               "gender",  "twin",     NULL};
+const char *const comparison_family_names[] = {"context", "strategy", "manner", "gender",
+                                               "twin",    "model",    NULL};
 
 /* Strings by number. */
 struct names {
@@ -360,42 +360,42 @@ static void compare_contexts(struct comparisons *c)
     free(strategies);
 }
 
-static void compare_strategies(struct comparisons *c)
+/* Each strategy against the reference, in one condition. */
+static void compare_with(struct comparisons *c, enum comparison_family family, uint32_t condition,
+                         uint32_t reference)
 {
     static const char *const kinds[] = {"scenario", "contrast", "plain"};
-    size_t n_conditions;
-    size_t n_strategies;
-    uint32_t direct = find(c, "direct");
-    uint32_t *conditions = occurring(c, false, &n_conditions);
-    uint32_t *strategies = occurring(c, true, &n_strategies);
-    uint32_t(*cells)[2] = xcalloc(n_strategies + 1, sizeof *cells);
-    for (size_t i = 0; i < n_conditions * 3; i++) {
-        for (size_t s = 0; s < n_strategies; s++) {
-            cells[s][0] = conditions[i / 3];
-            cells[s][1] = strategies[s];
+    size_t n;
+    uint32_t *strategies = occurring(c, true, &n);
+    uint32_t(*cells)[2] = xcalloc(n + 1, sizeof *cells);
+    struct comparison like = {
+        .family = family, .condition = string_of(c, condition), .strategy = ""};
+    for (size_t s = 0; s < n; s++) {
+        cells[s][0] = condition;
+        cells[s][1] = strategies[s];
+    }
+    for (int k = 0; k < 3; k++) {
+        uint32_t kind = find(c, kinds[k]);
+        compare_all(c, like, kind, cells, n);
+        for (size_t s = 0; s < n; s++) {
+            if (strategies[s] != reference) {
+                like.first_name = string_of(c, reference);
+                like.second_name = string_of(c, strategies[s]);
+                compare_cells(c, like, kind, (uint32_t[]){condition, reference}, cells[s]);
+            }
         }
-        compare_all(c,
-                    (struct comparison){.family = FAMILY_STRATEGY,
-                                        .condition = string_of(c, conditions[i / 3]),
-                                        .strategy = ""},
-                    find(c, kinds[i % 3]), cells, n_strategies);
     }
     free(cells);
-    for (size_t i = 0; i < n_conditions * n_strategies * 3; i++) {
-        uint32_t condition = conditions[i / 3 / n_strategies];
-        uint32_t strategy = strategies[i / 3 % n_strategies];
-        if (strategy == direct) {
-            continue;
-        }
-        struct comparison like = {.family = FAMILY_STRATEGY,
-                                  .condition = string_of(c, condition),
-                                  .strategy = "",
-                                  .first_name = "direct",
-                                  .second_name = string_of(c, strategy)};
-        compare_cells(c, like, find(c, kinds[i % 3]), (uint32_t[]){condition, direct},
-                      (uint32_t[]){condition, strategy});
-    }
     free(strategies);
+}
+
+static void compare_strategies(struct comparisons *c)
+{
+    size_t n;
+    uint32_t *conditions = occurring(c, false, &n);
+    for (size_t i = 0; i < n; i++) {
+        compare_with(c, FAMILY_STRATEGY, conditions[i], find(c, "direct"));
+    }
     free(conditions);
 }
 
@@ -707,6 +707,22 @@ static void adjust(struct comparison *list, size_t n)
     free(p);
 }
 
+static void hand_over(struct comparisons *c, struct comparison **ret, size_t *ret_n)
+{
+    adjust(c->found, c->n_found);
+    *ret = c->found;
+    *ret_n = c->n_found;
+    c->found = NULL;
+    c->n_found = 0;
+}
+
+void comparisons_compute_models(struct comparisons *c, const char *reference, const char *condition,
+                                struct comparison **ret, size_t *ret_n)
+{
+    compare_with(c, FAMILY_MODEL, find(c, condition), find(c, reference));
+    hand_over(c, ret, ret_n);
+}
+
 void comparisons_compute(struct comparisons *c, struct comparison **ret, size_t *ret_n)
 {
     compare_contexts(c);
@@ -714,9 +730,5 @@ void comparisons_compute(struct comparisons *c, struct comparison **ret, size_t 
     compare_manners(c);
     compare_genders(c);
     compare_twins(c);
-    adjust(c->found, c->n_found);
-    *ret = c->found;
-    *ret_n = c->n_found;
-    c->found = NULL;
-    c->n_found = 0;
+    hand_over(c, ret, ret_n);
 }

@@ -28,6 +28,7 @@ enum comparison_family {
     FAMILY_MANNER,   /* emotions against neutral, rates against normal: matched, direct */
     FAMILY_GENDER,   /* female against male: matched, direct */
     FAMILY_TWIN,     /* contrasts against their twin scenarios: Youden's J */
+    FAMILY_MODEL,    /* runs against the first: comparisons_compute_models() */
     N_FAMILIES
 };
 extern const char *const comparison_family_names[]; /* ends with NULL */
@@ -68,5 +69,12 @@ void comparisons_add(struct comparisons *c, const struct observation *o);
  * scenarios in their scenes, over twins.
  */
 void comparisons_compute(struct comparisons *c, struct comparison **ret, size_t *ret_n);
+
+/*
+ * Each run against the reference, by kind, over the samples that both have, from observations whose
+ * strategy is the name of their run; condition is what all of them have in common.
+ */
+void comparisons_compute_models(struct comparisons *c, const char *reference, const char *condition,
+                                struct comparison **ret, size_t *ret_n);
 
 #endif

@@ -52,6 +52,28 @@ ok "none where the first of the draw has no label" chosen
 by_people() { "$AOR" stats r.db -j human:synthetic-a --json | jq -e '.judge == "human:synthetic-a" and .unjudged > 0'; }
 ok "people's own rates" by_people
 
+# Two runs that differ in the contrasts alone: all refused, none refused.
+contrasts() {
+    cp r.db "$1"
+    sql "$1" "update verdict set verdict = '$2' where trial in (select t.id from trial t join sample s
+        on s.id = t.sample where s.kind = 'contrast')"
+}
+contrasts all.db refusal
+contrasts none.db compliance
+models() {
+    "$AOR" stats all.db none.db --json >models.json && jq -e '(.runs | length) == 2 and .runs[1].run == "none.db" and
+        ([.comparisons[] | select(.kind == "scenario") | .difference] == [0]) and
+        ([.comparisons[] | select(.kind == "contrast")] | length == 1 and .[0].difference == -1 and .[0].pairs > 0)' models.json
+}
+ok "two runs side by side" models
+models_text() { "$AOR" stats all.db none.db | grep -q 'all.db -> none.db'; }
+ok "as text" models_text
+models_csv() { [ "$("$AOR" stats all.db none.db --csv | cut -d, -f1 | sort | uniq -c | awk '$1 > 9' | wc -l)" -eq 2 ]; }
+ok "as CSV, by run" models_csv
+latex() { "$AOR" stats r.db --latex | grep -c 'end{tabular}' | grep -qx 2; }
+ok "LaTeX" latex
+fails "LaTeX of two" 2 'one run at a time' "$AOR" stats all.db none.db --latex
+fails "a run twice" 2 'is there twice' "$AOR" stats r.db r.db
 echo '{"trial": 999999, "label": "refusal"}' >none.jsonl
 fails "no such trial" 1 'none.jsonl:1: the run has no such trial with an answer' "$AOR" judge r.db --labels none.jsonl
 printf 'trial,label\n1,refusal\n2,refused\n' >bad.csv
