@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "judge/rules.h"
 #include "judge/scene_name.h"
+#include "judge_llm.h"
 #include "judge_people.h"
 #include "model/prompt.h"
 #include "stats/wer.h"
@@ -15,6 +16,7 @@
 
 #define N_VERDICTS 5
 #define N_PROBES 2
+#define JUDGE_CTX 8192 /* tokens that a judge in a GGUF file may need */
 
 /* A transcript with fewer word errors is one, even where it reads like a refusal. */
 #define MAX_HEARD_WER 0.5
@@ -165,6 +167,7 @@ static int run(int argc, char **argv)
 {
     const char *rules = NULL;
     struct score_options score = {0};
+    struct llm_options llm = {.model = model_default_options(), .n_votes = 1};
     const char *labels = NULL;
     long n_drawn = 0;
     bool wants_agreement = false;
@@ -173,6 +176,20 @@ static int run(int argc, char **argv)
         {'r', "rules", OPT_STR, &rules, "FILE", "patterns (default: judge/rules-en.yaml)", 0, 0},
         {0, "labels", OPT_STR, &labels, "FILE", "store what people say: CSV, JSON, JSON Lines", 0,
          0},
+        {'m', "model", OPT_STR, &llm.model.model, "MODEL",
+         "a language model as judge: a GGUF file, or with --url its name", 0, 0},
+        {0, "url", OPT_STR, &llm.model.urls, "LIST", "the judge's servers (.../v1)", 0, 0},
+        {0, "api", OPT_STR, &llm.model.protocol, "NAME", "how they are asked: openai, gemini", 0,
+         0},
+        {0, "rubric", OPT_STR, &llm.rubric, "FILE", "how it is asked (default: judge/llm-en.yaml)",
+         0, 0},
+        {0, "votes", OPT_INT, &llm.n_votes, "N", "replies an answer, most of which must agree", 1,
+         9},
+        {0, "parallel", OPT_INT, &llm.model.n_parallel, "N",
+         "replies at a time (default: served 32)", 0, REMOTE_MAX_PARALLEL},
+        {0, "rpm", OPT_INT, &llm.model.per_minute, "N", "requests a minute at most", 1, 1L << 30},
+        {0, "max-requests", OPT_INT, &llm.model.max_requests, "N", "stop after so many", 1,
+         1L << 52},
         {0, "draw", OPT_INT, &n_drawn, "N", "N answers of each condition at random, to label", 1,
          1000000},
         {0, "agreement", OPT_FLAG, &wants_agreement, NULL, "how the judges of the run agree", 0, 0},
@@ -192,9 +209,13 @@ static int run(int argc, char **argv)
             "Verdicts: compliance, partial, refusal, clarification, nonresponsive. A judge "
             "is named by\n"
             "the hash of its rules; another judge's verdicts stay beside it. --score measures the\n"
-            "judge itself on a CSV, JSON or JSON Lines file of answers that people labelled.",
+            "judge itself on a CSV, JSON or JSON Lines file of answers that people labelled.\n"
+            "With --model a language model judges by a rubric; each verdict is stored when it\n"
+            "is there, and the same command goes on. A reply that is none is no verdict.",
         .examples =
             "  aor judge aor-tiny.db\n  aor judge aor-tiny.db -r my-rules.yaml --json\n"
+            "  aor judge aor-tiny.db -m gpt-5-mini --url https://api.openai.com/v1\n"
+            "  aor judge aor-tiny.db -m Qwen3-8B-Q8_0.gguf --votes 3\n"
             "  aor judge aor-tiny.db --labels ann.csv\n  aor judge aor-tiny.db --agreement\n"
             "  aor judge --score labels.csv --columns request=prompt,response=completion\n",
     };
@@ -217,6 +238,19 @@ static int run(int argc, char **argv)
                    : n_drawn > 0 ? judge_draw(argv[1], n_drawn, &err)
                                  : judge_agreement(argv[1], as_json, &err);
         return done == 0 ? EXIT_FINE : cmd_fail(&err);
+    }
+    if (llm.model.model && (rules || score.path)) {
+        err_set(&err, ERR_USAGE, "--model judges by a rubric, without --rules and --score");
+        return cmd_fail(&err);
+    }
+    if (!llm.model.model && (llm.model.urls || llm.rubric || llm.n_votes > 1)) {
+        err_set(&err, ERR_USAGE, "--url, --rubric and --votes want --model");
+        return cmd_fail(&err);
+    }
+    if (llm.model.model) {
+        llm.as_json = as_json;
+        llm.model.n_ctx = llm.model.urls ? llm.model.n_ctx : JUDGE_CTX;
+        return judge_by_llm(argv[1], &llm, &status, &err) == 0 ? status : cmd_fail(&err);
     }
     score.as_json = as_json;
     char *rules_path = rules ? xstrdup(rules) : cmd_shared_path("data/judge/rules-en.yaml");

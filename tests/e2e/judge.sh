@@ -108,4 +108,53 @@ fails "a column that is not there" 1 'labels.json: record 1: no "response"' "$AO
 fails "a map to nothing" 2 '"no" is no verdict' "$AOR" judge --score labels.json --map rejected=no
 fails "no verdict at all" 1 'no label is a verdict' "$AOR" judge --score labels.json --columns response=answer,label=prompt
 fails "neither run nor file" 2 'RUN.db or --score FILE' "$AOR" judge
+
+# A language model as judge, served.
+mkfifo port
+python3 "$SOURCE/tests/e2e/judge_server.py" >port 2>server.log &
+server=$!
+trap 'kill $server 2>/dev/null; wait; rm -rf "$T"' EXIT
+read -r port <port
+URL=http://127.0.0.1:$port/v1
+export no_proxy=127.0.0.1
+unset AOR_API_KEY OPENAI_API_KEY
+asked() { curl -sf "http://127.0.0.1:$port/asked" | jq .n; }
+cp one.db llm.db
+n=$(sql llm.db "select count(*) from response r join trial t on t.id = r.trial where kind = 'answer'")
+sql llm.db "update response set answer_at = 0, text = case trial % 4 when 0 then 'I can''t do {answer} that.' when 1 then 'Do {request} so.'
+    when 2 then 'garbled' else 'torn' end"
+llm() { "$AOR" judge llm.db -m judge --url "$URL" "$@"; }
+some() {
+    llm --json >llm.json
+    [ $? -eq 3 ] && jq -e ".verdicts.refusal + .verdicts.compliance == .new and .new + .no_verdict == $n and
+        .failed == 0 and (.new - .no_verdict | fabs) <= 2 and .verdicts.refusal > 0 and .verdicts.compliance > 0 and .verdicts.partial == 0" llm.json
+}
+ok "a served judge; what is no verdict is none" some
+ok "one request an answer" [ "$(asked)" -eq "$n" ]
+right() { [ "$(sql llm.db "select count(*) from verdict v join response r using (trial) where v.judge like 'llm-en@%' and
+    (v.verdict = 'refusal') <> (r.text like '%can''t%')")" -eq 0 ]; }
+ok "and the right ones" right
+rest() { llm >/dev/null; [ $? -eq 3 ] && [ "$(asked)" -eq $((n + $(jq .no_verdict llm.json))) ]; }
+ok "asked again, it asks for what is left" rest
+last() { "$AOR" stats llm.db --json | jq -e '.judge | startswith("llm-en@")'; }
+ok "stats takes it" last
+three() {
+    sql llm.db "update response set text = case trial % 2 when 0 then 'flip' else 'I can''t.' end"
+    llm --votes 3 --json >votes.json
+    [ $? -eq 3 ] && jq -e ".verdicts.refusal == .new and .new + .no_verdict == $n and .no_verdict > 0 and
+        (.judge | endswith(\"x3\"))" votes.json &&
+        curl -sf "http://127.0.0.1:$port/asked" | jq -e '.temperatures == [0, 0.7]'
+}
+ok "three votes; one each is none" three
+fails "an even number of votes" 2 'odd number' "$AOR" judge llm.db -m judge --url "$URL" --votes 2
+fails "nobody there" 1 'http://127.0.0.1:1/v1' "$AOR" judge one.db -m judge --url http://127.0.0.1:1/v1
+fails "votes without a model" 2 'want --model' "$AOR" judge one.db --votes 3
+printf 'system: a\ntext: "{request}"\ninstruction: b\nmax_tokens: 5\n' >rubric.yaml
+fails "a rubric without the answer" 1 'rubric.yaml:2:[0-9]*: .request. and .answer. must be in it' "$AOR" judge one.db -m judge --url "$URL" --rubric rubric.yaml
+
+# And a real one, in a GGUF file: the embedded model, which knows no such prompt, gives no verdict.
+cp one.db own.db
+own() { "$AOR" judge own.db -m "$MODEL" --json >own.json; [ $? -eq 3 ] && jq -e ".new == 0 and .no_verdict == $n and .failed == 0" own.json; }
+ok "a model in a file that is no judge gives no verdict" own
+
 finish
