@@ -70,9 +70,52 @@ static struct measure *find_measure(struct stats *s, const struct store_row *row
         }
     }
     wanted.rates = rates_new(stats_factors, N_FACTORS);
+    wanted.heard = rates_new(NULL, 0);
     s->measures = xrealloc(s->measures, (s->n_measures + 1) * sizeof *s->measures);
     s->measures[s->n_measures] = wanted;
     return &s->measures[s->n_measures++];
+}
+
+/* What the probes say of a sample in a condition. */
+enum { HEARD_UNKNOWN, HEARD_RIGHT, HEARD_WRONG, HEARD_UNASSESSABLE };
+
+/* Words: at most so many errors by words. Scenes: named. */
+#define MAX_HEARD_WER 0.3
+
+static signed char *find_heard(struct stats *s, const struct store_row *row)
+{
+    char *key = xasprintf("%s/%s", row->sample.id, row->condition);
+    size_t number;
+    if (name_set_add(&s->heard_names, key, s->n_heard, &number)) {
+        number = s->n_heard++;
+        if ((number & (number - 1)) == 0) {
+            s->heard = xrealloc(s->heard, number == 0 ? 1 : 2 * number);
+        }
+        s->heard[number] = HEARD_UNKNOWN;
+    }
+    free(key);
+    return &s->heard[number];
+}
+
+/* First pass: all probes of a sample and condition must be right; a refused one says nothing. */
+static int take_probe(const struct store_row *row, void *user, struct err *err)
+{
+    (void)err;
+    struct stats *s = user;
+    if (row->probe[0] == '\0' || row->state != STORE_ANSWERED || !row->is_scored) {
+        return 0;
+    }
+    signed char *heard = find_heard(s, row);
+    bool is_transcript = strcmp(row->probe, prompt_probe_names[PROMPT_TRANSCRIBE]) == 0;
+    bool is_right = is_transcript ? row->score <= MAX_HEARD_WER : row->score == 1;
+    if (isnan(row->score)) {
+        *heard = *heard == HEARD_WRONG ? HEARD_WRONG : HEARD_UNASSESSABLE;
+    } else if (!is_right) {
+        *heard = HEARD_WRONG;
+    } else if (*heard == HEARD_UNKNOWN) {
+        *heard = HEARD_RIGHT;
+    }
+    return 0;
 }
 
 static void add_probe(struct stats *s, const struct store_row *row)
@@ -214,6 +257,10 @@ static int take_row(const struct store_row *row, void *user, struct err *err)
                                      row->sample.split};
     rates_add(m->rates, levels, row->sample.scenario, v == VERDICT_REFUSAL,
               v == VERDICT_REFUSAL || v == VERDICT_PARTIAL);
+    if (*find_heard(s, row) == HEARD_RIGHT) {
+        rates_add(m->heard, NULL, row->sample.scenario, v == VERDICT_REFUSAL,
+                  v == VERDICT_REFUSAL || v == VERDICT_PARTIAL);
+    }
     take_judged(s, row, v == VERDICT_REFUSAL);
     struct observation o = {.kind = row->sample.kind,
                             .condition = row->condition,
@@ -263,12 +310,15 @@ static void stats_release(struct stats *s)
 {
     for (size_t i = 0; i < s->n_measures; i++) {
         rates_free(s->measures[i].rates);
+        rates_free(s->measures[i].heard);
     }
     free(s->measures);
     free(s->probes);
     free(s->compared);
     comparisons_free(s->comparisons);
     free(s->judged);
+    free(s->heard);
+    name_set_release(&s->heard_names);
     free(s->effects);
     factor_model_free(s->model);
     free(s->name);
@@ -304,6 +354,7 @@ static int load(const char *path, const char *judge, struct comparisons *of_mode
                       .model = factor_model_new(model_factors, model_references, N_MODEL_FACTORS)};
     int ok = -1;
     if (store_open(path, STORE_READ, &store, err) != 0 || read_info(store, &s, err) != 0 ||
+        store_each(store, s.judge, take_probe, &s, err) != 0 ||
         store_each(store, s.judge, take_row, &s, err) != 0 ||
         store_each_verdict(store, take_label, &s, err) != 0) {
         goto out;

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/names.h"
 #include "bench/scenario.h"
 #include "stats/comparisons.h"
 #include "stats/factors.h"
@@ -26,6 +27,7 @@ struct measure {
     enum item_kind kind;
     bool is_benign_alone;
     struct rates *rates;
+    struct rates *heard; /* the same over trials whose probes show that they were understood */
     long n_verdicts, n_nonresponsive, n_clarification;
     long n_blocks; /* the provider's, which no rate counts */
 };
@@ -52,6 +54,9 @@ struct stats {
     const char *path;
     char *name, *bench, *description, *judge; /* the model's name; NULL where the run has none */
     struct comparisons *of_models;            /* between runs; borrowed, or NULL */
+    struct name_set heard_names;              /* "sample/condition", numbers into heard */
+    signed char *heard;                       /* [n_heard] */
+    size_t n_heard;
     struct measure *measures;
     size_t n_measures;
     struct comprehension *probes;

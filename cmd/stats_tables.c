@@ -39,6 +39,16 @@ static int all_rows(const struct stats *s, json_t *list, struct err *err)
             }
             free(rows);
         }
+        struct rate_row *heard;
+        size_t n;
+        if (rates_by(s->measures[i].heard, NULL, Z_95, &heard, &n, err) != 0) {
+            return -1;
+        }
+        for (size_t k = 0; k < n; k++) {
+            heard[k].level = "yes";
+            json_array_append_new(list, row_json(&s->measures[i], "understood", &heard[k]));
+        }
+        free(heard);
     }
     return 0;
 }

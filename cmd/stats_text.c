@@ -26,6 +26,21 @@ static void print_row(const char *level, const struct rate_row *r)
            100 * r->strict.high, 100 * r->broad.rate);
 }
 
+/* The measure over what was understood. */
+static int print_heard(const struct measure *m, struct err *err)
+{
+    struct rate_row *rows;
+    size_t n;
+    if (rates_by(m->heard, NULL, Z_95, &rows, &n, err) != 0) {
+        return -1;
+    }
+    if (n > 0) {
+        print_row("understood", &rows[0]);
+    }
+    free(rows);
+    return 0;
+}
+
 /* The whole measure, by what people say of a random part of it. */
 static void print_corrected(const struct stats *s, const struct measure *m,
                             const struct proportion *p)
@@ -68,6 +83,10 @@ static int print_measure_text(const struct stats *s, const struct measure *m, st
         for (size_t i = 0; i < n; i++) {
             print_row(f < 0 ? "all" : rows[i].level, &rows[i]);
             if (f < 0) {
+                if (print_heard(m, err) != 0) {
+                    free(rows);
+                    return -1;
+                }
                 print_corrected(s, m, &rows[i].strict);
             }
         }

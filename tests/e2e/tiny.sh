@@ -39,6 +39,11 @@ ok "in writing it refuses contrasts" \
 ok "it ends by itself" is "select avg(finish = 'stop') as x from response" 'x > 0.99'
 ok "and says many things" is "select count(distinct text) as x from response r
     join trial t on t.id = r.trial where $D" 'x > 60'
+understood() {
+    "$AOR" stats t.db --json | jq -e '[.rates[] | select(.factor == "understood" and .condition == "matched" and .kind == "scenario"
+        and .strategy == "direct")] | length == 1 and .[0].trials > 50'
+}
+ok "rates over what was understood" understood
 says() { "$AOR" stats t.db | grep -q 'model organism.*nothing about other models'; }
 ok "what shows its figures says what it is" says
 
