@@ -69,7 +69,7 @@ static int take_row(const struct store_row *row, void *user, struct err *err)
 static int decide(const struct open_answer *item, long n_votes)
 {
     for (int v = 0; v < N_VERDICTS; v++) {
-        if (2 * item->n_of[v] > n_votes) {
+        if (2L * item->n_of[v] > n_votes) {
             return v;
         }
     }

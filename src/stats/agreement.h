@@ -23,8 +23,8 @@ struct kappa {
 struct kappa cohen_kappa(const uint64_t *counts, size_t k);
 
 /*
- * Fleiss' kappa (1971, Psychol. Bull. 76: 378-382): counts[n * k], how many of the judges put item i
- * into class j; the same number of judges, at least two, for every item. se is NAN.
+ * Fleiss' kappa (1971, Psychol. Bull. 76: 378-382): counts[n * k], how many of the judges put item
+ * i into class j; the same number of judges, at least two, for every item. se is NAN.
  */
 struct kappa fleiss_kappa(const uint32_t *counts, size_t n, size_t k);
 

@@ -10,7 +10,8 @@
 #include "base/pool.h"
 #include "base/rng.h"
 
-#define BLOCK 8 /* draws that go through the table together; also the unit of the random streams   \
+#define BLOCK                                                                                      \
+    ((size_t)8) /* draws that go through the table together; also the unit of the random streams   \
                  */
 #define MAX_THREADS 64
 
@@ -68,8 +69,8 @@ void bootstrap_rates(const struct clustered *c, size_t n_draws, uint64_t seed, i
                      float *ret)
 {
     int n = n_threads > 0 ? n_threads : pool_default_workers();
-    n = n > MAX_THREADS ? MAX_THREADS : n;
-    struct job jobs[MAX_THREADS];
+    n = n > MAX_THREADS ? MAX_THREADS : n < 1 ? 1 : n;
+    struct job jobs[MAX_THREADS] = {0};
     pthread_t threads[MAX_THREADS];
     int n_started = 0;
     for (int i = 0; i < n; i++) {

@@ -18,9 +18,9 @@ struct clustered {
 };
 
 /*
- * Draw n_draws times n_clusters clusters with replacement, the same for all cells, and put the rates
- * into ret[draw * n_cells + cell]; NAN where a draw has no trial. The caller's array. n_threads 0:
- * as many as there are processors; the numbers depend on the seed alone.
+ * Draw n_draws times n_clusters clusters with replacement, the same for all cells, and put the
+ * rates into ret[draw * n_cells + cell]; NAN where a draw has no trial. The caller's array.
+ * n_threads 0: as many as there are processors; the numbers depend on the seed alone.
  */
 void bootstrap_rates(const struct clustered *c, size_t n_draws, uint64_t seed, int n_threads,
                      float *ret);
@@ -29,7 +29,6 @@ void bootstrap_rates(const struct clustered *c, size_t n_draws, uint64_t seed, i
  * Percentile interval of n drawn values at the two-sided level (0.95), by linear interpolation of
  * order statistics; sorts them, leaving out NAN. Both NAN without values.
  */
-void percentile_interval(double *values, size_t n, double level, double *ret_low,
-                         double *ret_high);
+void percentile_interval(double *values, size_t n, double level, double *ret_low, double *ret_high);
 
 #endif

@@ -14,7 +14,7 @@
 #include "stats/paired.h"
 
 #define N_FLIPS 9999
-#define N_DRAWS 10000
+#define N_DRAWS ((size_t)10000)
 #define LEVEL 0.95
 #define SEED 1
 #define MAX_VOICES 20 /* whose every partition is tried */
@@ -539,7 +539,7 @@ static double voices_p(const struct comparisons *c, const signed char *cell, uin
                        uint32_t male)
 {
     struct voice_rate *voices = xcalloc(c->strings.n + 1, sizeof *voices);
-    double rates[MAX_VOICES];
+    double rates[MAX_VOICES] = {0};
     size_t n_of[2] = {0};
     size_t n = 0;
     for (size_t u = 0; u < c->unit_names.n; u++) {

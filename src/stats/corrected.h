@@ -18,11 +18,12 @@ struct corrected {
 };
 
 /*
- * Rogan and Gladen (1978, Am. J. Epidemiol. 107: 71-76): (judged + specificity - 1) / (sensitivity +
- * specificity - 1), judged being the judge's rate over n_eff effective observations. Interval at
+ * Rogan and Gladen (1978, Am. J. Epidemiol. 107: 71-76): (judged + specificity - 1) / (sensitivity
+ * + specificity - 1), judged being the judge's rate over n_eff effective observations. Interval at
  * normal quantile z: Lang and Reiczigel (2014, Prev. Vet. Med. 113: 13-22), which counts the
  * uncertainty of all three.
  */
-struct corrected corrected_rate(double judged, double n_eff, const struct judge_errors *e, double z);
+struct corrected corrected_rate(double judged, double n_eff, const struct judge_errors *e,
+                                double z);
 
 #endif

@@ -16,7 +16,8 @@ double normal_quantile(double p);
  */
 double chi_square_tail(double x, int df);
 
-/* Two-sided exact binomial test of b against c at 1/2: P(at least as uneven); 1 where both are 0. */
+/* Two-sided exact binomial test of b against c at 1/2: P(at least as uneven); 1 where both are 0.
+ */
 double sign_test(unsigned b, unsigned c);
 
 /*

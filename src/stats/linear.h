@@ -11,9 +11,9 @@
 /*
  * Within-cluster regression of y[n] on x[n * n_columns] (no intercept: each cluster has its own);
  * cluster[n] below n_clusters. Puts coefficients into ret_beta[n_columns] and their covariance, the
- * sandwich with G / (G - 1) for the G clusters that occur, into ret_covariance[n_columns^2] (Arellano
- * 1987, Oxf. Bull. Econ. Stat. 49: 431-434). False where columns depend on each other within the
- * clusters, or with fewer than two clusters. x and y are spoilt: centred.
+ * sandwich with G / (G - 1) for the G clusters that occur, into ret_covariance[n_columns^2]
+ * (Arellano 1987, Oxf. Bull. Econ. Stat. 49: 431-434). False where columns depend on each other
+ * within the clusters, or with fewer than two clusters. x and y are spoilt: centred.
  */
 bool linear_within(double *x, double *y, const uint32_t *cluster, size_t n, size_t n_columns,
                    size_t n_clusters, double *ret_beta, double *ret_covariance);

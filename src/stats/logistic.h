@@ -19,8 +19,9 @@ struct logistic {
 };
 
 /*
- * Fit P(y = 1) = 1 / (1 + exp(-x beta)) by Newton's method to n rows x[n * n_columns] (give a column
- * of ones for an intercept); cluster[n] says what rows belong together (numbers below n_clusters).
+ * Fit P(y = 1) = 1 / (1 + exp(-x beta)) by Newton's method to n rows x[n * n_columns] (give a
+ * column of ones for an intercept); cluster[n] says what rows belong together (numbers below
+ * n_clusters).
  *
  * covariance is the sandwich B^-1 M B^-1 (Liang and Zeger 1986, Biometrika 73: 13-22): B the
  * information, M the sum over clusters of the outer product of their scores, times

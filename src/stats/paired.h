@@ -31,13 +31,13 @@ struct paired {
  *
  * With D_k = second_only - first_only of cluster k, N pairs in all and d = sum D_k / N:
  *     se^2 = K / (K - 1) sum (D_k - n_k d)^2 / N^2
- * (the linearised variance of a ratio of cluster totals). The interval inverts no test; near 0 and 1
- * with few clusters it is too narrow, and the tests of the simulations say how much.
+ * (the linearised variance of a ratio of cluster totals). The interval inverts no test; near 0 and
+ * 1 with few clusters it is too narrow, and the tests of the simulations say how much.
  *
  * p: with at most one pair in each cluster the exact McNemar test (a sign test of the discordant
  * pairs), otherwise a sign-flip test on the cluster sums D_k: under no effect each is as likely to
- * have the other sign. It is exact over all 2^m signs of the m sums that are not 0 up to m = 20, and
- * by n_flips seeded draws beyond, as (1 + as extreme) / (1 + n_flips).
+ * have the other sign. It is exact over all 2^m signs of the m sums that are not 0 up to m = 20,
+ * and by n_flips seeded draws beyond, as (1 + as extreme) / (1 + n_flips).
  */
 struct paired paired_compare(const struct pair_counts *clusters, size_t n_clusters, double z,
                              uint32_t n_flips, uint64_t seed);
@@ -52,9 +52,9 @@ double durkalski_chi_square(const struct pair_counts *clusters, size_t n_cluster
  * Clustered Cochran's Q: are n_conditions rates over the same units equal? refused[c * n_clusters +
  * k] counts refusals of cluster k in condition c, out of n[k] units seen in every condition. A Wald
  * test on the differences of the rates from their mean with the between-cluster covariance of the
- * cluster totals (as Q, it conditions on the units; unlike it, it lets those of a cluster be alike).
- * Returns chi-square with *ret_df degrees of freedom, the rank of that covariance; NAN and 0 where
- * nothing varies.
+ * cluster totals (as Q, it conditions on the units; unlike it, it lets those of a cluster be
+ * alike). Returns chi-square with *ret_df degrees of freedom, the rank of that covariance; NAN and
+ * 0 where nothing varies.
  */
 double clustered_cochran_q(const uint32_t *refused, const uint32_t *n, size_t n_clusters,
                            size_t n_conditions, int *ret_df);

@@ -7,7 +7,8 @@ build_bench small
 ok "run" "$AOR" run "$BENCH" -o r.db -c matched,mismatched -a direct
 ok "judge" "$AOR" judge r.db
 
-ok "draw" sh -c '"$0" judge r.db --draw 20 >draw.csv' "$AOR"
+draw() { "$AOR" judge r.db --draw 20 >draw.csv; }
+ok "draw" draw
 drawn() { [ "$(sqlite3 :memory: '.import --csv draw.csv d' 'select count(*), count(distinct trial), count(distinct condition) from d')" = "40|40|2" ]; }
 ok "20 answers of each condition" drawn
 prefix() {
@@ -40,7 +41,8 @@ ok "agreement" agree
 as_text() { "$AOR" judge r.db --agreement | grep -q "Krippendorff's alpha of refusal, all judges"; }
 ok "agreement as text" as_text
 
-ok "stats takes the judge that was asked last" sh -c '"$0" stats r.db --json | jq -e ".judge | startswith(\"rules\")"' "$AOR"
+rules() { "$AOR" stats r.db --json | jq -e '.judge | startswith("rules")'; }
+ok "stats takes the judge that was asked last" rules
 corrected() {
     "$AOR" stats r.db --json | jq -e '[.corrected[] | select(.condition == "matched" and .kind == "scenario")][0] |
         .people_refusals + .people_others == 20 and (.rate == null or (.rate >= 0 and .rate <= 1))'
@@ -110,11 +112,11 @@ fails "no verdict at all" 1 'no label is a verdict' "$AOR" judge --score labels.
 fails "neither run nor file" 2 'RUN.db or --score FILE' "$AOR" judge
 
 # A language model as judge, served.
-mkfifo port
-python3 "$SOURCE/tests/e2e/judge_server.py" >port 2>server.log &
+mkfifo port.pipe
+python3 "$SOURCE/tests/e2e/judge_server.py" >port.pipe 2>server.log &
 server=$!
 trap 'kill $server 2>/dev/null; wait; rm -rf "$T"' EXIT
-read -r port <port
+read -r port <port.pipe
 URL=http://127.0.0.1:$port/v1
 export no_proxy=127.0.0.1
 unset AOR_API_KEY OPENAI_API_KEY

@@ -389,7 +389,8 @@ static void test_match_limit(void **state)
 {
     (void)state;
     char *path = xasprintf("/tmp/aor-test-slow-%ld.yaml", (long)getpid());
-    const char *yaml = HEAD "  - {name: slow, class: refuse, any: ['^(?:(?:a|aa|b?a)+)+(?=\\d)']}\n";
+    const char *yaml =
+        HEAD "  - {name: slow, class: refuse, any: ['^(?:(?:a|aa|b?a)+)+(?=\\d)']}\n";
     struct rule_judge *j;
     struct err err = {0};
     struct judgement got;

@@ -51,7 +51,7 @@ static void test_coverage(void **state)
 {
     (void)state;
     struct rng rng = rng_init(1, "coverage");
-    struct outcome *outcomes = xcalloc(MAX_CLUSTERS * N_UNITS, sizeof *outcomes);
+    struct outcome *outcomes = xcalloc((size_t)MAX_CLUSTERS * N_UNITS, sizeof *outcomes);
     for (int cell = 0; cell < 4 * 4 * 3; cell++) {
         double rate = rates[cell / 12];
         double icc = correlations[cell / 3 % 4];
@@ -156,7 +156,8 @@ static void test_power(void **state)
 static void test_bootstrap(void **state)
 {
     (void)state;
-    enum { N_DRAWS = 4000, N_CLUSTERS = 150 };
+    enum { N_CLUSTERS = 150 };
+    const size_t n_draws = 4000;
     struct rng rng = rng_init(4, "bootstrap");
     struct world w = {0.4, 0.2, 0.1, N_CLUSTERS};
     struct pair_counts pairs[N_CLUSTERS];
@@ -169,18 +170,18 @@ static void test_bootstrap(void **state)
         trials[k] = trials[N_CLUSTERS + k] = N_UNITS;
     }
     struct clustered c = {2, N_CLUSTERS, successes, trials};
-    float *one = xcalloc(2 * N_DRAWS, sizeof *one);
-    float *three = xcalloc(2 * N_DRAWS, sizeof *three);
-    double *differences = xcalloc(N_DRAWS, sizeof *differences);
-    bootstrap_rates(&c, N_DRAWS, 7, 1, one);
-    bootstrap_rates(&c, N_DRAWS, 7, 3, three);
-    assert_memory_equal(one, three, 2 * N_DRAWS * sizeof *one);
-    for (size_t i = 0; i < N_DRAWS; i++) {
+    float *one = xcalloc(2 * n_draws, sizeof *one);
+    float *three = xcalloc(2 * n_draws, sizeof *three);
+    double *differences = xcalloc(n_draws, sizeof *differences);
+    bootstrap_rates(&c, n_draws, 7, 1, one);
+    bootstrap_rates(&c, n_draws, 7, 3, three);
+    assert_memory_equal(one, three, 2 * n_draws * sizeof *one);
+    for (size_t i = 0; i < n_draws; i++) {
         differences[i] = (double)one[2 * i + 1] - (double)one[2 * i];
     }
     double low;
     double high;
-    percentile_interval(differences, N_DRAWS, 0.95, &low, &high);
+    percentile_interval(differences, n_draws, 0.95, &low, &high);
     struct paired p = paired_compare(pairs, N_CLUSTERS, Z_95, 1, 1);
     /* A percentile's Monte Carlo error is some 3% of the width. */
     assert_true(fabs(low - p.low) < 0.1 * (p.high - p.low));
