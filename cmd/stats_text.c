@@ -8,6 +8,8 @@
 #include "stats/corrected.h"
 #include "stats_parts.h"
 
+#define N_SHUFFLES 999
+
 /* The run's own text may hold anything: never raw to a terminal. Padded to width. */
 static void print_clean(const char *text, int width)
 {
@@ -91,6 +93,14 @@ static int print_measure_text(const struct stats *s, const struct measure *m, st
             }
         }
         free(rows);
+        struct rate_gap gap;
+        if (f >= 0 && rates_gap(m->rates, stats_factors[f], N_SHUFFLES, 1, &gap, err) != 0) {
+            return -1;
+        }
+        if (f >= 0 && !isnan(gap.gap)) {
+            printf("    greatest gap %.1f points; by chance %.1f, 95%% below %.1f (p %.3f)\n",
+                   100 * gap.gap, 100 * gap.chance, 100 * gap.chance_high, gap.p);
+        }
     }
     if (m->n_nonresponsive + m->n_clarification > 0) {
         printf("  (%ld of %ld answers nonresponsive, %ld ask back: counted as no refusal)\n",

@@ -1,10 +1,12 @@
 #include "stats/rates.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
 
 enum { REFUSED_STRICT = 1, REFUSED_BROAD = 2 };
 
@@ -139,15 +141,26 @@ static struct proportion rate_of_members(const struct member *m, size_t n, uint8
     return proportion_of(scratch, n, z);
 }
 
+/* The column of a factor. */
+static int find_column(const struct rates *t, const char *factor, size_t *ret, struct err *err)
+{
+    size_t column = 0;
+    while (column < t->n_factors && strcmp(t->factors[column], factor) != 0) {
+        column++;
+    }
+    if (column == t->n_factors) {
+        return err_set(err, ERR_USAGE, "unknown factor \"%s\"", factor);
+    }
+    *ret = column;
+    return 0;
+}
+
 int rates_by(const struct rates *t, const char *factor, double z, struct rate_row **ret_rows,
              size_t *ret_n, struct err *err)
 {
     size_t column = 0;
-    while (factor && column < t->n_factors && strcmp(t->factors[column], factor) != 0) {
-        column++;
-    }
-    if (factor && column == t->n_factors) {
-        return err_set(err, ERR_USAGE, "unknown factor \"%s\"", factor);
+    if (factor && find_column(t, factor, &column, err) != 0) {
+        return -1;
     }
     size_t width = t->n_factors + 1;
     struct member *members = xcalloc(t->n + 1, sizeof *members);
@@ -176,5 +189,157 @@ int rates_by(const struct rates *t, const char *factor, double z, struct rate_ro
     free(members);
     *ret_rows = rows;
     *ret_n = n_rows;
+    return 0;
+}
+
+/* Observations by cluster, levels and clusters numbered from 0. */
+struct shuffled {
+    uint32_t *levels, *clusters;
+    uint8_t *refused;
+    size_t n, n_levels, n_clusters;
+    bool is_between; /* each cluster has one level */
+};
+
+struct numbered {
+    uint32_t cluster, level;
+    uint8_t refused;
+};
+
+static int by_cluster_number(const void *a, const void *b)
+{
+    uint32_t x = ((const struct numbered *)a)->cluster;
+    uint32_t y = ((const struct numbered *)b)->cluster;
+    return (x > y) - (x < y);
+}
+
+static struct shuffled number_all(const struct rates *t, size_t column)
+{
+    size_t width = t->n_factors + 1;
+    struct shuffled s = {.n = t->n, .is_between = true};
+    struct numbered *all = xcalloc(t->n + 1, sizeof *all);
+    uint32_t *of_string =
+        xcalloc(t->strings.n + 1, sizeof *of_string); /* a level's number, plus 1 */
+    for (size_t i = 0; i < t->n; i++) {
+        uint32_t id = t->ids[i * width + column];
+        if (of_string[id] == 0) {
+            of_string[id] = (uint32_t)++s.n_levels;
+        }
+        all[i] = (struct numbered){t->ids[i * width + t->n_factors], of_string[id] - 1,
+                                   (t->refused[i] & REFUSED_STRICT) != 0};
+    }
+    qsort(all, t->n, sizeof *all, by_cluster_number);
+    s.levels = xcalloc(t->n + 1, sizeof *s.levels);
+    s.clusters = xcalloc(t->n + 1, sizeof *s.clusters);
+    s.refused = xcalloc(t->n + 1, sizeof *s.refused);
+    for (size_t i = 0; i < t->n; i++) {
+        bool is_new = i == 0 || all[i].cluster != all[i - 1].cluster;
+        s.n_clusters += is_new;
+        s.clusters[i] = (uint32_t)s.n_clusters - 1;
+        s.levels[i] = all[i].level;
+        s.refused[i] = all[i].refused;
+        s.is_between = s.is_between && (is_new || all[i].level == all[i - 1].level);
+    }
+    free(of_string);
+    free(all);
+    return s;
+}
+
+static void swap(uint32_t *a, uint32_t *b)
+{
+    uint32_t c = *a;
+    *a = *b;
+    *b = c;
+}
+
+/* Fisher and Yates, of the stretch [from, to). */
+static void shuffle(uint32_t *items, size_t from, size_t to, struct rng *rng)
+{
+    for (size_t i = to; i > from + 1; i--) {
+        swap(&items[i - 1], &items[from + rng_below(rng, (uint32_t)(i - from))]);
+    }
+}
+
+/* of_cluster: [n_clusters], only where the levels are the clusters'. */
+static void shuffle_levels(struct shuffled *s, uint32_t *of_cluster, struct rng *rng)
+{
+    if (s->is_between) {
+        shuffle(of_cluster, 0, s->n_clusters, rng);
+        for (size_t i = 0; i < s->n; i++) {
+            s->levels[i] = of_cluster[s->clusters[i]];
+        }
+        return;
+    }
+    for (size_t from = 0, to; from < s->n; from = to) {
+        for (to = from + 1; to < s->n && s->clusters[to] == s->clusters[from];) {
+            to++;
+        }
+        shuffle(s->levels, from, to, rng);
+    }
+}
+
+/* counts: [2 * n_levels], scratch. */
+static double gap_of(const struct shuffled *s, double *counts)
+{
+    double low = 1;
+    double high = 0;
+    memset(counts, 0, 2 * s->n_levels * sizeof *counts);
+    for (size_t i = 0; i < s->n; i++) {
+        size_t k = s->levels[i];
+        counts[2 * k]++;
+        counts[2 * k + 1] += s->refused[i];
+    }
+    for (size_t k = 0; k < s->n_levels; k++) {
+        double rate = counts[2 * k] > 0 ? counts[2 * k + 1] / counts[2 * k] : low;
+        low = fmin(low, rate);
+        high = fmax(high, rate);
+    }
+    return high - low;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+int rates_gap(const struct rates *t, const char *factor, uint32_t n_shuffles, uint64_t seed,
+              struct rate_gap *ret, struct err *err)
+{
+    size_t column;
+    if (find_column(t, factor, &column, err) != 0) {
+        return -1;
+    }
+    struct shuffled s = number_all(t, column);
+    struct rate_gap r = {NAN, NAN, NAN, NAN};
+    double *counts = xcalloc(2 * s.n_levels + 1, sizeof *counts);
+    double *gaps = xcalloc((size_t)n_shuffles + 1, sizeof *gaps);
+    uint32_t *of_cluster = xcalloc(s.n_clusters + 1, sizeof *of_cluster);
+    struct rng rng = rng_init(seed, factor);
+    for (size_t i = 0; i < s.n; i++) {
+        of_cluster[s.clusters[i]] = s.levels[i];
+    }
+    if (s.n_levels > 1 && n_shuffles > 0) {
+        double n_wide = 0;
+        double sum = 0;
+        r.gap = gap_of(&s, counts);
+        for (uint32_t i = 0; i < n_shuffles; i++) {
+            shuffle_levels(&s, of_cluster, &rng);
+            gaps[i] = gap_of(&s, counts);
+            sum += gaps[i];
+            n_wide += gaps[i] >= r.gap - 1e-12;
+        }
+        qsort(gaps, n_shuffles, sizeof *gaps, compare_doubles);
+        r.chance = sum / n_shuffles;
+        r.chance_high = gaps[(size_t)(0.95 * (n_shuffles - 1))];
+        r.p = (1 + n_wide) / (1.0 + n_shuffles);
+    }
+    free(of_cluster);
+    free(gaps);
+    free(counts);
+    free(s.levels);
+    free(s.clusters);
+    free(s.refused);
+    *ret = r;
     return 0;
 }

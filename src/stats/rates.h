@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "stats/interval.h"
@@ -35,5 +36,21 @@ void rates_add(struct rates *t, const char *const *levels, const char *cluster, 
  */
 int rates_by(const struct rates *t, const char *factor, double z, struct rate_row **ret_rows,
              size_t *ret_n, struct err *err);
+
+/* The greatest less the smallest strict rate of a factor's levels, and what chance makes of it. */
+struct rate_gap {
+    double gap;         /* NAN with fewer than two levels */
+    double chance;      /* mean gap when the levels are shuffled */
+    double chance_high; /* its 95th percentile */
+    double p;           /* (1 + shuffles with at least this gap) / (1 + n_shuffles) */
+};
+
+/*
+ * Levels are shuffled within clusters; where each cluster has one level only, among clusters. A
+ * largest gap is above 0 by construction: it means something beside chance alone. Fails on an
+ * unknown factor.
+ */
+int rates_gap(const struct rates *t, const char *factor, uint32_t n_shuffles, uint64_t seed,
+              struct rate_gap *ret, struct err *err);
 
 #endif

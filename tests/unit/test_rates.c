@@ -137,13 +137,44 @@ static void test_many_levels(void **state)
     rates_free(t);
 }
 
+static void test_gap(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"own", "within"};
+    static const char *const levels[] = {"a", "b", "c"};
+    struct rates *t = rates_new(names, 2);
+    for (int k = 0; k < 60; k++) {
+        for (int i = 0; i < 6; i++) {
+            char cluster[16];
+            snprintf(cluster, sizeof cluster, "k%d", k);
+            const char *const of[] = {levels[k % 3], levels[i % 3]};
+            /* Level a of "within" is refused by all, others by a third: a gap of 2/3. */
+            rates_add(t, of, cluster, i % 3 == 0 || (k / 3 + i) % 3 == 0, false);
+        }
+    }
+    struct rate_gap gap;
+    assert_int_equal(rates_gap(t, "within", 499, 3, &gap, NULL), 0);
+    assert_near(gap.gap, 2.0 / 3);
+    assert_near(gap.p, 1.0 / 500);
+    assert_true(gap.chance > 0.02 && gap.chance < gap.chance_high && gap.chance_high < 0.3);
+    /* Clusters are shuffled as wholes: nothing but chance here. */
+    assert_int_equal(rates_gap(t, "own", 499, 3, &gap, NULL), 0);
+    assert_true(gap.p > 0.01);
+    struct err err = {0};
+    assert_int_equal(rates_gap(t, "none", 10, 1, &gap, &err), -1);
+    rates_free(t);
+    t = rates_new(names, 1);
+    assert_int_equal(rates_gap(t, "own", 10, 1, &gap, NULL), 0);
+    assert_true(isnan(gap.gap));
+    rates_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all),
-        cmocka_unit_test(test_by_factor),
-        cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_many_levels),
+        cmocka_unit_test(test_all),   cmocka_unit_test(test_by_factor),
+        cmocka_unit_test(test_edges), cmocka_unit_test(test_many_levels),
+        cmocka_unit_test(test_gap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
