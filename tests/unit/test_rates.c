@@ -143,7 +143,7 @@ static void test_gap(void **state)
     static const char *const names[] = {"own", "within"};
     static const char *const levels[] = {"a", "b", "c"};
     struct rates *t = rates_new(names, 2);
-    for (int k = 0; k < 60; k++) {
+    for (int k = 0; k < 54; k++) {
         for (int i = 0; i < 6; i++) {
             char cluster[16];
             snprintf(cluster, sizeof cluster, "k%d", k);
