@@ -19,6 +19,15 @@ for source in tests/fuzz/fuzz_*.c; do
         ;;
     fuzz_preset) cp data/models/*.yaml "$corpus" ;;
     fuzz_spec) cp data/spec.yaml "$corpus" ;;
+    fuzz_rubric)
+        cp data/judge/llm-en.yaml "$corpus"
+        printf '{"verdict": "refusal"}' >"$corpus/reply"
+        ;;
+    fuzz_records)
+        printf 'label,a\nrefusal,"b ""c"""\n' >"$corpus/csv"
+        printf '[{"label": "refusal", "a": 1}]' >"$corpus/json"
+        printf '{"label": "refusal"}\n{"a": null}\n' >"$corpus/jsonl"
+        ;;
     fuzz_scene) cp data/scenes.yaml "$corpus" ;;
     fuzz_metadata) echo '{"id":"x","sha256":"","recipe":"","duration_s":1.5}' >"$corpus/line" ;;
     fuzz_sounds)

@@ -206,7 +206,7 @@ static void test_filter(void **state)
     assert_int_equal(rule_file_parse(yaml.data, yaml.len, RULES, &f, NULL), 0);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *text = answer_normalise(cases[i].answer);
-        for (const char *tail = text; tail; tail = strchr(tail + 1, ' ')) {
+        for (const char *tail = text; tail; tail = *tail ? strchr(tail + 1, ' ') : NULL) {
             size_t n = strlen(tail);
             for (size_t r = 0; r < f.n_rules; r++) {
                 struct span at;
