@@ -16,7 +16,6 @@
 
 #define N_VERDICTS 5
 #define N_PROBES 2
-#define JUDGE_CTX 8192 /* tokens that a judge in a GGUF file may need */
 
 /* A transcript with fewer word errors is one, even where it reads like a refusal. */
 #define MAX_HEARD_WER 0.5
@@ -229,8 +228,24 @@ static int run(int argc, char **argv)
         err_set(&err, ERR_USAGE, "RUN.db or --score FILE, one of them");
         return cmd_fail(&err);
     }
-    if ((labels != NULL) + wants_agreement + (n_drawn > 0) + (score.path != NULL) > 1) {
-        err_set(&err, ERR_USAGE, "--draw, --labels, --agreement or --score, one of them");
+    bool is_served = llm.model.urls || llm.model.protocol || llm.model.per_minute > 0 ||
+                     llm.model.max_requests > 0;
+    if ((labels != NULL) + wants_agreement + (n_drawn > 0) + (score.path != NULL) +
+            (llm.model.model != NULL) + (rules && !score.path) >
+        1) {
+        err_set(&err, ERR_USAGE,
+                "--draw, --labels, --agreement, --score, --model or --rules, one of them");
+        return cmd_fail(&err);
+    }
+    if (!llm.model.model &&
+        (is_served || llm.rubric || llm.n_votes > 1 || llm.model.n_parallel > 0)) {
+        err_set(
+            &err, ERR_USAGE,
+            "--url, --api, --rubric, --votes, --parallel, --rpm and --max-requests want --model");
+        return cmd_fail(&err);
+    }
+    if (!score.path && (score.columns || score.map || score.n_misses > 0)) {
+        err_set(&err, ERR_USAGE, "--columns, --map and --misses want --score");
         return cmd_fail(&err);
     }
     if (labels || wants_agreement || n_drawn > 0) {
@@ -239,17 +254,8 @@ static int run(int argc, char **argv)
                                  : judge_agreement(argv[1], as_json, &err);
         return done == 0 ? EXIT_FINE : cmd_fail(&err);
     }
-    if (llm.model.model && (rules || score.path)) {
-        err_set(&err, ERR_USAGE, "--model judges by a rubric, without --rules and --score");
-        return cmd_fail(&err);
-    }
-    if (!llm.model.model && (llm.model.urls || llm.rubric || llm.n_votes > 1)) {
-        err_set(&err, ERR_USAGE, "--url, --rubric and --votes want --model");
-        return cmd_fail(&err);
-    }
     if (llm.model.model) {
         llm.as_json = as_json;
-        llm.model.n_ctx = llm.model.urls ? llm.model.n_ctx : JUDGE_CTX;
         return judge_by_llm(argv[1], &llm, &status, &err) == 0 ? status : cmd_fail(&err);
     }
     score.as_json = as_json;
@@ -270,6 +276,7 @@ static int run(int argc, char **argv)
         if (store_begin(j.store, &err) == 0 &&
             store_each(j.store, rule_judge_id(judge), take_row, &j, &err) == 0 &&
             store_put_info(j.store, STORE_INFO_LAST_JUDGE, rule_judge_id(judge), &err) == 0 &&
+            store_put_info(j.store, STORE_INFO_PROBE_JUDGE, rule_judge_id(judge), &err) == 0 &&
             store_commit(j.store, &err) == 0) {
             ok = 0;
         }

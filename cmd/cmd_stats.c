@@ -97,7 +97,28 @@ static signed char *find_heard(struct stats *s, const struct store_row *row)
     return &s->heard[number];
 }
 
-/* First pass: all probes of a sample and condition must be right; a refused one says nothing. */
+static void add_probe(struct stats *s, const struct store_row *row)
+{
+    struct comprehension wanted = {0};
+    snprintf(wanted.condition, sizeof wanted.condition, "%s", row->condition);
+    snprintf(wanted.strategy, sizeof wanted.strategy, "%s", row->strategy);
+    wanted.is_transcript = strcmp(row->probe, prompt_probe_names[PROMPT_TRANSCRIBE]) == 0;
+    size_t i = 0;
+    while (i < s->n_probes && !(strcmp(s->probes[i].condition, wanted.condition) == 0 &&
+                                strcmp(s->probes[i].strategy, wanted.strategy) == 0)) {
+        i++;
+    }
+    if (i == s->n_probes) {
+        s->probes = xrealloc(s->probes, (i + 1) * sizeof *s->probes);
+        s->probes[s->n_probes++] = wanted;
+    }
+    s->probes[i].n++;
+    s->probes[i].n_refused += isnan(row->score);
+    s->probes[i].sum += isnan(row->score) ? 0 : row->score;
+}
+
+/* First pass, with the scores of rules: all probes of a sample and condition must be right; a
+ * refused one says nothing. */
 static int take_probe(const struct store_row *row, void *user, struct err *err)
 {
     (void)err;
@@ -105,6 +126,7 @@ static int take_probe(const struct store_row *row, void *user, struct err *err)
     if (row->probe[0] == '\0' || row->state != STORE_ANSWERED || !row->is_scored) {
         return 0;
     }
+    add_probe(s, row);
     signed char *heard = find_heard(s, row);
     bool is_transcript = strcmp(row->probe, prompt_probe_names[PROMPT_TRANSCRIBE]) == 0;
     bool is_right = is_transcript ? row->score <= MAX_HEARD_WER : row->score == 1;
@@ -116,25 +138,6 @@ static int take_probe(const struct store_row *row, void *user, struct err *err)
         *heard = HEARD_RIGHT;
     }
     return 0;
-}
-
-static void add_probe(struct stats *s, const struct store_row *row)
-{
-    size_t i = 0;
-    while (i < s->n_probes && !(strcmp(s->probes[i].condition, row->condition) == 0 &&
-                                strcmp(s->probes[i].strategy, row->strategy) == 0)) {
-        i++;
-    }
-    if (i == s->n_probes) {
-        s->probes = xrealloc(s->probes, (i + 1) * sizeof *s->probes);
-        bool is_transcript = strcmp(row->probe, prompt_probe_names[PROMPT_TRANSCRIBE]) == 0;
-        s->probes[s->n_probes++] = (struct comprehension){.is_transcript = is_transcript};
-        snprintf(s->probes[i].condition, sizeof s->probes[i].condition, "%s", row->condition);
-        snprintf(s->probes[i].strategy, sizeof s->probes[i].strategy, "%s", row->strategy);
-    }
-    s->probes[i].n++;
-    s->probes[i].n_refused += isnan(row->score);
-    s->probes[i].sum += isnan(row->score) ? 0 : row->score;
 }
 
 static const char *const model_factors[] = {"category", "alone", "gender", "engine",
@@ -177,7 +180,7 @@ static int take_label(int64_t trial_id, const char *judge, const char *verdict, 
     (void)err;
     struct stats *s = user;
     struct judged key = {.trial_id = trial_id};
-    struct judged *j = strncmp(judge, "human:", 6) == 0
+    struct judged *j = strncmp(judge, "human:", 6) == 0 && strcmp(judge, s->judge) != 0
                            ? bsearch(&key, s->judged, s->n_judged, sizeof key, by_trial)
                            : NULL;
     if (j) {
@@ -224,10 +227,6 @@ static int take_row(const struct store_row *row, void *user, struct err *err)
     enum verdict v;
     bool is_probe = row->probe[0] != '\0';
     s->n_trials++;
-    if (is_probe && row->state == STORE_ANSWERED && row->is_scored) {
-        add_probe(s, row);
-        return 0;
-    }
     if (row->state == STORE_BLOCKED) {
         s->n_blocks++;
         if (!is_probe) {
@@ -238,7 +237,7 @@ static int take_row(const struct store_row *row, void *user, struct err *err)
     if (row->state != STORE_ANSWERED || is_probe || !row->verdict) {
         s->n_unanswered += row->state == STORE_PENDING;
         s->n_errors += row->state == STORE_FAILED;
-        s->n_unjudged += row->state == STORE_ANSWERED;
+        s->n_unjudged += row->state == STORE_ANSWERED && !is_probe;
         return 0;
     }
     if (!verdict_from_name(row->verdict, &v)) {
@@ -323,8 +322,10 @@ static void stats_release(struct stats *s)
     factor_model_free(s->model);
     free(s->name);
     free(s->bench);
+    free(s->bench_sha256);
     free(s->description);
     free(s->judge);
+    free(s->probe_judge);
     *s = (struct stats){0};
 }
 
@@ -333,9 +334,16 @@ static int read_info(struct store *store, struct stats *s, struct err *err)
     if (store_get_info(store, "model.name", &s->name, err) != 0 || /* a served one has this */
         (!s->name && store_get_info(store, "model.text.file", &s->name, err) != 0) ||
         store_get_info(store, "benchmark.name", &s->bench, err) != 0 ||
+        store_get_info(store, "benchmark.data.sha256", &s->bench_sha256, err) != 0 ||
         store_get_info(store, "model.description", &s->description, err) != 0 ||
         (!s->judge && store_get_info(store, STORE_INFO_LAST_JUDGE, &s->judge, err) != 0)) {
         return -1;
+    }
+    if (store_get_info(store, STORE_INFO_PROBE_JUDGE, &s->probe_judge, err) != 0) {
+        return -1;
+    }
+    if (!s->probe_judge) { /* judged by an older aor */
+        s->probe_judge = xstrdup(s->judge);
     }
     return s->judge ? 0
                     : err_set(err, ERR_USAGE, "%s: has no verdicts yet: run aor judge", s->path);
@@ -354,7 +362,7 @@ static int load(const char *path, const char *judge, struct comparisons *of_mode
                       .model = factor_model_new(model_factors, model_references, N_MODEL_FACTORS)};
     int ok = -1;
     if (store_open(path, STORE_READ, &store, err) != 0 || read_info(store, &s, err) != 0 ||
-        store_each(store, s.judge, take_probe, &s, err) != 0 ||
+        store_each(store, s.probe_judge, take_probe, &s, err) != 0 ||
         store_each(store, s.judge, take_row, &s, err) != 0 ||
         store_each_verdict(store, take_label, &s, err) != 0) {
         goto out;
@@ -416,6 +424,12 @@ static int print_several(char **paths, size_t n, const char *judge, enum output 
         }
     }
     for (size_t i = 1; i < n; i++) {
+        const char *one = runs[0].bench_sha256;
+        const char *other = runs[i].bench_sha256;
+        if (one && other && strcmp(one, other) != 0) {
+            err_set(err, ERR_USAGE, "%s and %s: runs of different benchmarks", paths[0], paths[i]);
+            goto out;
+        }
         if (strcmp(runs[i].judge, runs[0].judge) != 0) {
             log_info("%s is judged by %s, %s by %s: no fair comparison", paths[0], runs[0].judge,
                      paths[i], runs[i].judge);

@@ -15,8 +15,10 @@
 #include "store/store.h"
 
 #define N_VERDICTS 5
-#define COMMIT_EVERY 20 /* verdicts of a served judge; one in this process may take it along */
+#define COMMIT_EVERY 20    /* verdicts of a served judge; one in this process may take it along */
+#define COMMIT_AFTER_S 5.0 /* or so */
 #define VOTE_TEMPERATURE 0.7
+#define JUDGE_CTX 8192 /* tokens that a judge in a GGUF file may need */
 
 /* An answer that waits for its verdict. */
 struct open_answer {
@@ -34,8 +36,9 @@ struct asking {
     size_t n_items, cap;
     long n_votes;
     long commit_every;
+    double committed_s;
     long n_of_verdict[N_VERDICTS];
-    long n_earlier, n_new, n_none, n_failed, n_dropped;
+    long n_earlier, n_new, n_none, n_failed;
     char first_failure[256];
     struct progress progress;
     struct err err; /* of the store, within a callback */
@@ -92,10 +95,11 @@ static void store_verdict(struct asking *a, const struct open_answer *item)
     }
     a->n_new++;
     a->n_of_verdict[v]++;
-    if (a->n_new % a->commit_every == 0 &&
-        (store_commit(a->store, &a->err) != 0 || store_begin(a->store, &a->err) != 0)) {
-        a->has_failed = true;
+    if (a->n_new % a->commit_every != 0 && clock_s() - a->committed_s < COMMIT_AFTER_S) {
+        return;
     }
+    a->committed_s = clock_s();
+    a->has_failed = store_commit(a->store, &a->err) != 0 || store_begin(a->store, &a->err) != 0;
 }
 
 static void take_reply(int64_t id, const struct model_answer *answer, void *user)
@@ -104,10 +108,10 @@ static void take_reply(int64_t id, const struct model_answer *answer, void *user
     struct open_answer *item = &a->items[id / a->n_votes];
     enum verdict v;
     if (answer->outcome == MODEL_DROPPED || a->has_failed) {
-        a->n_dropped++;
         return;
     }
-    if (answer->outcome == MODEL_ANSWERED && rubric_read(answer->text, &v)) {
+    if (answer->outcome == MODEL_ANSWERED && answer->finish == MODEL_FINISH_STOP &&
+        rubric_read(answer->text, &v)) {
         item->n_of[v]++;
     } else if (answer->outcome == MODEL_FAILED) {
         if (a->n_failed++ == 0) {
@@ -144,8 +148,13 @@ static int submit(struct asking *a, struct model *m, int64_t id, struct err *err
 
 static int ask_all(struct asking *a, struct model *m, struct err *err)
 {
-    int wake[2]; /* never written to */
+    int wake[2]; /* readable: a model with room comes back at once for more */
     if (pipe(wake) != 0) {
+        return err_errno(err, "pipe");
+    }
+    if (write(wake[1], "", 1) != 1) {
+        close(wake[0]);
+        close(wake[1]);
         return err_errno(err, "pipe");
     }
     int64_t n_questions = (int64_t)a->n_items * a->n_votes;
@@ -161,11 +170,11 @@ static int ask_all(struct asking *a, struct model *m, struct err *err)
             }
             continue;
         }
-        while (ok == 0 && next < n_questions && m->class->has_room(m)) {
+        if (next < n_questions && m->class->has_room(m)) {
             ok = submit(a, m, next++, err);
         }
         if (ok == 0) {
-            ok = m->class->step(m, wake[0], take_reply, a, err);
+            ok = m->class->step(m, next < n_questions ? wake[0] : -1, take_reply, a, err);
         }
     }
     close(wake[0]);
@@ -180,11 +189,21 @@ static int ask_all(struct asking *a, struct model *m, struct err *err)
     return ok == 0 ? 0 : -1;
 }
 
-/* "llm-en@0123abcd:MODEL", with votes where there are more than one. */
-static char *make_id(const struct rubric *r, const char *model, long n_votes)
+/* "llm-en@0123abcd:MODEL", a file with the start of its SHA-256; with votes where there are more.
+ */
+static int make_id(const struct rubric *r, const struct model_choice *c, const char *model,
+                   long n_votes, char **ret, struct err *err)
 {
-    return n_votes > 1 ? xasprintf("%s@%.8s:%s x%ld", r->name, r->sha256, model, n_votes)
-                       : xasprintf("%s@%.8s:%s", r->name, r->sha256, model);
+    char sha[SHA256_HEX_SIZE];
+    if (!c->is_served && fs_sha256(c->local.text_path, sha, err) != 0) {
+        return -1;
+    }
+    char *name =
+        c->is_served ? xstrdup(model) : xasprintf("%s@%.8s", fs_basename(c->local.text_path), sha);
+    *ret = n_votes > 1 ? xasprintf("%s@%.8s:%s x%ld", r->name, r->sha256, name, n_votes)
+                       : xasprintf("%s@%.8s:%s", r->name, r->sha256, name);
+    free(name);
+    return 0;
 }
 
 static void print_result(const struct asking *a, bool as_json)
@@ -232,6 +251,7 @@ static int judge_rest(struct asking *a, const struct model_choice *choice, struc
     if (ok != 0) {
         return -1;
     }
+    a->committed_s = clock_s();
     a->commit_every = choice->is_served ? COMMIT_EVERY : 1;
     progress_start(&a->progress, "judge", (long)a->n_items, 0);
     if (store_begin(a->store, err) != 0) {
@@ -262,6 +282,9 @@ int judge_by_llm(const char *run_path, const struct llm_options *o, int *ret_sta
     struct asking a = {.rubric = &rubric, .n_votes = o->n_votes};
     char *path = o->rubric ? xstrdup(o->rubric) : cmd_shared_path("data/judge/llm-en.yaml");
     int ok = model_choose(&o->model, &choice, err);
+    if (ok == 0 && !choice.is_served) {
+        choice.local.n_ctx = JUDGE_CTX;
+    }
     if (ok == 0 && o->n_votes % 2 == 0) {
         ok = err_set(err, ERR_USAGE, "--votes wants an odd number");
     }
@@ -272,7 +295,9 @@ int judge_by_llm(const char *run_path, const struct llm_options *o, int *ret_sta
         ok = rubric_load(path, &rubric, err);
     }
     if (ok == 0) {
-        a.judge_id = make_id(&rubric, fs_basename(o->model.model), o->n_votes);
+        ok = make_id(&rubric, &choice, o->model.model, o->n_votes, &a.judge_id, err);
+    }
+    if (ok == 0) {
         ok = store_open(run_path, STORE_WRITE, &a.store, err);
     }
     if (ok == 0) {

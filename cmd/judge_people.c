@@ -349,6 +349,26 @@ static struct kappa alpha_of(const struct table *t, bool people_only)
     return k;
 }
 
+/* Over the answers that every judge has judged, where there are at least three. */
+static struct kappa fleiss_of(const struct table *t)
+{
+    uint32_t *counts = xcalloc(t->n_rows * N_VERDICTS + 1, sizeof *counts);
+    size_t n = 0;
+    for (size_t row = 0; t->n_judges > 2 && row < t->n_rows; row++) {
+        bool is_whole = true;
+        for (size_t j = 0; j < t->n_judges; j++) {
+            is_whole = is_whole && cell(t, row, j) >= 0;
+        }
+        for (size_t j = 0; is_whole && j < t->n_judges; j++) {
+            counts[n * N_VERDICTS + (size_t)cell(t, row, j)]++;
+        }
+        n += is_whole;
+    }
+    struct kappa k = fleiss_kappa(counts, n, N_VERDICTS);
+    free(counts);
+    return k;
+}
+
 static void print_kappa(const char *of, const struct kappa *k)
 {
     printf("  %-22s agreement %.3f", of, k->observed);
@@ -410,6 +430,15 @@ static json_t *pair_json(const struct table *t, const struct pair *p)
                      kappa_json(&p->broad));
 }
 
+static void print_value(const char *of, const struct kappa *k)
+{
+    if (k->n > 0 && isnan(k->value)) {
+        printf("%s: none, only one verdict (%zu answers)\n", of, k->n);
+    } else if (k->n > 0) {
+        printf("%s: %.3f (%zu answers)\n", of, k->value, k->n);
+    }
+}
+
 static void print_agreement(const struct table *t, bool as_json)
 {
     json_t *pairs = json_array();
@@ -428,24 +457,23 @@ static void print_agreement(const struct table *t, bool as_json)
     }
     struct kappa all = alpha_of(t, false);
     struct kappa people = alpha_of(t, true);
+    struct kappa fleiss = fleiss_of(t);
     if (as_json) {
         json_t *doc =
-            json_pack("{s:o, s:o, s:o, s:I, s:I}", "pairs", pairs, "alpha", json_number(all.value),
-                      "alpha_people", json_number(people.value), "answers", (json_int_t)all.n,
-                      "answers_people", (json_int_t)people.n);
+            json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:I}", "pairs", pairs, "fleiss",
+                      json_number(fleiss.value), "answers_fleiss", (json_int_t)fleiss.n, "alpha",
+                      json_number(all.value), "alpha_people", json_number(people.value), "answers",
+                      (json_int_t)all.n, "answers_people", (json_int_t)people.n);
         json_dumpf(doc, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(doc);
         return;
     }
     json_decref(pairs);
-    if (all.n > 0) {
-        printf("\nKrippendorff's alpha of refusal, all judges: %.3f (%zu answers)\n", all.value,
-               all.n);
-    }
-    if (people.n > 0) {
-        printf("people alone: %.3f (%zu answers)\n", people.value, people.n);
-    }
+    putchar('\n');
+    print_value("Fleiss' kappa of the five verdicts, all judges", &fleiss);
+    print_value("Krippendorff's alpha of refusal, all judges", &all);
+    print_value("Krippendorff's alpha of refusal, people alone", &people);
 }
 
 int judge_agreement(const char *run_path, bool as_json, struct err *err)

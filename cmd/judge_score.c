@@ -167,6 +167,12 @@ static void print_text(const char *path, const char *id, const struct tally *t)
     putchar('\n');
     for (int broad = 1; broad >= 0; broad--) {
         struct two_way w = two_way_of(t, broad);
+        if (isnan(w.kappa.value) || isnan(w.sensitivity) || isnan(w.specificity)) {
+            printf("%-36s accuracy %.3f, no kappa: people gave only one verdict\n",
+                   broad ? "refusal or partial against the rest:" : "refusal against the rest:",
+                   w.kappa.observed);
+            continue;
+        }
         printf("%-36s accuracy %.3f, kappa %.3f [%.3f, %.3f], sensitivity %.3f, specificity %.3f\n",
                broad ? "refusal or partial against the rest:" : "refusal against the rest:",
                w.kappa.observed, w.kappa.value, w.kappa.value - Z_95 * w.kappa.se,

@@ -52,10 +52,11 @@ struct judged {
 
 struct stats {
     const char *path;
-    char *name, *bench, *description, *judge; /* the model's name; NULL where the run has none */
-    struct comparisons *of_models;            /* between runs; borrowed, or NULL */
-    struct name_set heard_names;              /* "sample/condition", numbers into heard */
-    signed char *heard;                       /* [n_heard] */
+    char *name, *bench, *bench_sha256, *description, *judge,
+        *probe_judge;              /* the model's name; NULL where the run has none */
+    struct comparisons *of_models; /* between runs; borrowed, or NULL */
+    struct name_set heard_names;   /* "sample/condition", numbers into heard */
+    signed char *heard;            /* [n_heard] */
     size_t n_heard;
     struct measure *measures;
     size_t n_measures;

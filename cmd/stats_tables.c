@@ -58,7 +58,9 @@ static void print_csv_field(const json_t *v)
 {
     if (json_is_string(v)) {
         const char *s = json_string_value(v);
-        printf("\"%s", *s && strchr("=+-@\t\r", *s) ? "'" : "");
+        char *end;
+        strtod(s, &end); /* a negative level is a number */
+        printf("\"%s", *end && strchr("=+-@\t\r", *s) ? "'" : "");
         for (; *s; s++) {
             printf(*s == '"' ? "\"\"" : "%c", *s);
         }
@@ -108,7 +110,7 @@ static json_t *comparisons_json(const struct comparison *compared, size_t n)
         json_array_append_new(
             list,
             json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-                      " s:o, s:o, s:o, s:o, s:o, s:s}",
+                      " s:o, s:o, s:o, s:o, s:o, s:o, s:s}",
                       "family", comparison_family_names[c->family], "kind", c->kind, "condition",
                       json_text(c->condition), "strategy", json_text(c->strategy), "first",
                       json_text(c->first_name), "second", json_text(c->second_name), "pairs",
@@ -117,8 +119,9 @@ static json_t *comparisons_json(const struct comparison *compared, size_t n)
                       json_number(c->difference), "se", json_number(c->se), "low",
                       json_number(c->low), "high", json_number(c->high), "p", json_number(c->p),
                       "ratio", json_number(c->ratio), "ratio_low", json_number(c->ratio_low),
-                      "ratio_high", json_number(c->ratio_high), "p_holm", json_number(c->p_holm),
-                      "findable", json_number(c->findable), "method", c->method));
+                      "ratio_high", json_number(c->ratio_high), "p_durkalski",
+                      json_number(c->p_durkalski), "p_holm", json_number(c->p_holm), "findable",
+                      json_number(c->findable), "method", c->method));
     }
     return list;
 }
@@ -212,7 +215,6 @@ static void print_latex_comparison(const struct comparison *c)
     puts(" \\\\");
 }
 
-/* Two tables for the booktabs package: all rates without a factor, all comparisons. */
 static json_t *effects_json(const struct stats *s)
 {
     json_t *list = json_array();
@@ -242,6 +244,10 @@ static int corrected_json(const struct stats *s, json_t *list, struct err *err)
         }
         if (rates_by(m->rates, NULL, Z_95, &rows, &n, err) != 0) {
             return -1;
+        }
+        if (n == 0) { /* all were blocked */
+            free(rows);
+            continue;
         }
         struct corrected c = corrected_rate(rows[0].strict.rate, rows[0].strict.n_eff, &e, Z_95);
         free(rows);
@@ -346,6 +352,7 @@ int stats_print_csv(const struct stats *s, struct err *err)
     return ok;
 }
 
+/* Two tables for the booktabs package: all rates without a factor, all comparisons. */
 int stats_print_latex(const struct stats *s, struct err *err)
 {
     puts("% \\usepackage{booktabs}\n\\begin{tabular}{lllrrrr}\n\\toprule\n"

@@ -67,7 +67,11 @@ static void print_corrected(const struct stats *s, const struct measure *m,
 static int print_measure_text(const struct stats *s, const struct measure *m, struct err *err)
 {
     char *items = stats_measure_items(m);
-    printf("\n%s, %s: %s of %s\n", m->condition, m->strategy, stats_measure_name(m), items);
+    putchar('\n');
+    print_clean(m->condition, 0);
+    fputs(", ", stdout);
+    print_clean(m->strategy, 0);
+    printf(": %s of %s\n", stats_measure_name(m), items);
     free(items);
     printf("  %-22s %6s %7s %9s   %6s  %14s   %6s\n", "", "trials", "items", "refusals", "rate",
            "95% interval", "broad");
@@ -200,7 +204,11 @@ static void print_comparisons(const char *title, const struct comparison *list, 
             printf(" %6.1f", 100 * c->findable);
         }
         if (!isnan(c->ratio)) {
-            printf("  %5.2f  [%5.2f, %5.2f]", c->ratio, c->ratio_low, c->ratio_high);
+            printf("  %5.2f", c->ratio);
+        }
+        if (!isnan(c->ratio) && !isnan(c->ratio_low)) {
+            printf(isnan(c->ratio_high) ? "  [%5.2f,      ]" : "  [%5.2f, %5.2f]", c->ratio_low,
+                   c->ratio_high);
         }
         putchar('\n');
     }
@@ -209,6 +217,11 @@ static void print_comparisons(const char *title, const struct comparison *list, 
 static void print_effects(const struct stats *s)
 {
     if (s->n_effects == 0) {
+        if (s->model_err.msg[0]) {
+            fputs("\nNo logistic model: ", stdout);
+            print_clean(s->model_err.msg, 0);
+            putchar('\n');
+        }
         return;
     }
     printf("\nLogistic model of refusal (scenarios, matched, direct), errors by scenario:\n"
@@ -221,7 +234,7 @@ static void print_effects(const struct stats *s)
         printf("  %-10s ", is_new ? e->factor : "");
         print_clean(level, 22);
         free(level);
-        printf(" %7zu %11.2f  [%6.2f, %6.2f] ", e->n, exp(e->log_odds), exp(e->low), exp(e->high));
+        printf(" %7zu %11.3g  [%6.3g, %6.3g] ", e->n, exp(e->log_odds), exp(e->low), exp(e->high));
         print_p(e->p);
         if (is_new) {
             print_p(e->p_factor);
@@ -272,6 +285,10 @@ static int print_headline(const struct stats *s, enum item_kind kind, struct err
             size_t n;
             if (rates_by(m->rates, NULL, Z_95, &rows, &n, err) != 0) {
                 return -1;
+            }
+            if (n == 0) { /* all were blocked */
+                free(rows);
+                break;
             }
             printf("  %5.1f%% [%5.1f, %5.1f]", 100 * rows[0].strict.rate, 100 * rows[0].strict.low,
                    100 * rows[0].strict.high);

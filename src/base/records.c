@@ -94,10 +94,8 @@ int records_parse(const char *text, size_t n, const char *name, struct records *
 {
     struct records *r = xcalloc(1, sizeof *r);
     r->name = xstrdup(name);
-    size_t start = 0;
-    if (n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
-        start = 3;
-    }
+    size_t mark = n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    size_t start = mark;
     while (start < n && strchr(" \t\r\n", text[start])) {
         start++;
     }
@@ -106,7 +104,7 @@ int records_parse(const char *text, size_t n, const char *name, struct records *
     if (first == '[') {
         ok = parse_array(r, text + start, n - start, err);
     } else if (first == '{') {
-        ok = parse_lines(r, text, n, err);
+        ok = parse_lines(r, text + mark, n - mark, err);
     } else {
         r->is_csv = true;
         ok = csv_table_parse(text, n, name, &r->csv, err);

@@ -11,6 +11,7 @@ namespace
 {
 
 const int max_depth = 20;            // of groups that call groups
+const size_t max_relaxed = 1 << 20;  // bytes; a longer pattern is not relaxed
 const int64_t max_memory = 64 << 20; // of an automaton; one that outgrows it starts anew
 
 } // namespace
@@ -19,7 +20,7 @@ struct prefilter {
     std::map<std::string, std::string> words;
     std::vector<std::unique_ptr<RE2>> patterns; // null: may always match
 
-    std::string relax(const std::string &pattern, int depth) const;
+    void relax(const std::string &pattern, int depth, std::string &out) const;
 };
 
 namespace
@@ -63,20 +64,23 @@ bool starts(const std::string &p, size_t i, const char *with)
 
 } // namespace
 
-std::string prefilter::relax(const std::string &pattern, int depth) const
+// Adds to out, and stops beyond max_relaxed.
+void prefilter::relax(const std::string &pattern, int depth, std::string &out) const
 {
-    std::string out;
-    for (size_t i = 0; i < pattern.size();) {
+    for (size_t i = 0; i < pattern.size() && out.size() <= max_relaxed;) {
         if (starts(pattern, i, "(?=") || starts(pattern, i, "(?!") || starts(pattern, i, "(?<=") ||
             starts(pattern, i, "(?<!")) {
             i = group_end(pattern, i);
         } else if (starts(pattern, i, "(?&")) {
             size_t end = group_end(pattern, i);
             auto word = words.find(pattern.substr(i + 3, end - i - 4));
-            // What is not defined stays, and RE2 refuses it.
-            out += word != words.end() && depth < max_depth
-                       ? "(?:" + relax(word->second, depth + 1) + ")"
-                       : pattern.substr(i, end - i);
+            if (word != words.end() && depth < max_depth) {
+                out += "(?:";
+                relax(word->second, depth + 1, out);
+                out += ")";
+            } else { // RE2 refuses it
+                out += pattern.substr(i, end - i);
+            }
             i = end;
         } else {
             size_t end = atom_end(pattern, i);
@@ -84,7 +88,6 @@ std::string prefilter::relax(const std::string &pattern, int depth) const
             i = end;
         }
     }
-    return out;
 }
 
 struct prefilter *prefilter_new(void)
@@ -108,8 +111,10 @@ void prefilter_add(struct prefilter *p, const char *pattern)
     options.set_log_errors(false);
     options.set_never_capture(true);
     options.set_max_mem(max_memory);
-    auto relaxed = std::make_unique<RE2>(p->relax(pattern, 0), options);
-    p->patterns.push_back(relaxed->ok() ? std::move(relaxed) : nullptr);
+    std::string text;
+    p->relax(pattern, 0, text);
+    auto relaxed = text.size() <= max_relaxed ? std::make_unique<RE2>(text, options) : nullptr;
+    p->patterns.push_back(relaxed && relaxed->ok() ? std::move(relaxed) : nullptr);
 }
 
 bool prefilter_may_match(const struct prefilter *p, size_t i, const char *text, size_t n)

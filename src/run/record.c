@@ -9,11 +9,17 @@
 #include "store/merge.h"
 
 /* Of schema 1 the last two. */
-const char *const record_facts[] = {"benchmark.name",      "model.text.file",
-                                    "model.mmproj.file",   "model.description",
-                                    "model.n_params",      "model.prefixes",
-                                    STORE_INFO_LAST_JUDGE, "machine",
-                                    "model.n_threads",     NULL};
+const char *const record_facts[] = {"benchmark.name",
+                                    "model.text.file",
+                                    "model.mmproj.file",
+                                    "model.description",
+                                    "model.n_params",
+                                    "model.prefixes",
+                                    STORE_INFO_LAST_JUDGE,
+                                    STORE_INFO_PROBE_JUDGE,
+                                    "machine",
+                                    "model.n_threads",
+                                    NULL};
 
 struct record {
     struct store *store;

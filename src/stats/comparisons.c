@@ -140,7 +140,10 @@ static signed char *cell_of(const struct comparisons *c, uint32_t kind, uint32_t
 
 static void append(struct comparisons *c, struct comparison found)
 {
-    found.findable = (Z_95 + normal_quantile(0.8)) * found.se;
+    found.findable = found.se > 0 ? (Z_95 + normal_quantile(0.8)) * found.se : NAN;
+    if (!(found.se > 0)) { /* nothing varied: that is no certainty */
+        found.low = found.high = NAN;
+    }
     found.p_holm = found.p;
     c->found = xrealloc(c->found, (c->n_found + 1) * sizeof *c->found);
     c->found[c->n_found++] = found;
@@ -155,6 +158,7 @@ static struct comparison from_paired(const struct paired *p)
                                .first = p->first,
                                .second = p->second,
                                .difference = p->difference,
+                               .p_durkalski = NAN,
                                .ratio = NAN,
                                .ratio_low = NAN,
                                .ratio_high = NAN,
@@ -186,6 +190,11 @@ static void find_ratio(const struct pair_counts *pairs, size_t n, struct compari
             kept[n_clusters++] = k;
         }
     }
+    ret->ratio = ret->second / ret->first;
+    if (n_clusters < 2) {
+        free(kept);
+        return;
+    }
     float *successes = xcalloc(4 * n_clusters, sizeof *successes);
     float *trials = successes + 2 * n_clusters;
     for (size_t i = 0; i < n_clusters; i++) {
@@ -197,12 +206,16 @@ static void find_ratio(const struct pair_counts *pairs, size_t n, struct compari
     struct clustered c = {2, n_clusters, successes, trials};
     float *drawn = xcalloc(2 * N_DRAWS, sizeof *drawn);
     double *ratios = xcalloc(N_DRAWS, sizeof *ratios);
+    double n_open = 0;
     bootstrap_rates(&c, N_DRAWS, SEED, 0, drawn);
     for (size_t i = 0; i < N_DRAWS; i++) {
+        n_open += !(drawn[2 * i] > 0);
         ratios[i] = drawn[2 * i] > 0 ? (double)drawn[2 * i + 1] / (double)drawn[2 * i] : NAN;
     }
-    ret->ratio = ret->second / ret->first;
     percentile_interval(ratios, N_DRAWS, LEVEL, &ret->ratio_low, &ret->ratio_high);
+    if (2 * n_open > (1 - LEVEL) * N_DRAWS) { /* first was 0 in too many */
+        ret->ratio_high = NAN;
+    }
     free(ratios);
     free(drawn);
     free(successes);
@@ -259,6 +272,7 @@ static void compare_all(struct comparisons *c, struct comparison like, uint32_t 
                                       .se = NAN,
                                       .low = NAN,
                                       .high = NAN,
+                                      .p_durkalski = NAN,
                                       .ratio = NAN,
                                       .ratio_low = NAN,
                                       .ratio_high = NAN,
@@ -296,6 +310,8 @@ static void compare_cells(struct comparisons *c, struct comparison like, uint32_
         found.strategy = like.strategy;
         found.first_name = like.first_name;
         found.second_name = like.second_name;
+        double chi = durkalski_chi_square(pairs, c->strings.n);
+        found.p_durkalski = isnan(chi) ? NAN : chi_square_tail(chi, 1);
         find_ratio(pairs, c->strings.n, &found);
         append(c, found);
     }
@@ -435,7 +451,9 @@ static void compare_manners(struct comparisons *c)
     double *x = xcalloc(n * m + 1, sizeof *x);
     double *y = xcalloc(n + 1, sizeof *y);
     uint32_t *cluster = xcalloc(n + 1, sizeof *cluster);
-    bool *has_gender = xcalloc(2, sizeof *has_gender);
+    signed char *gender_of =
+        xcalloc(c->strings.n + 1, sizeof *gender_of); /* of a scenario, plus 1 */
+    bool gender_varies = false;
     bool *occurs = xcalloc(c->strings.n + 1, sizeof *occurs);
     size_t n_clusters = 0;
     size_t row = 0;
@@ -451,13 +469,16 @@ static void compare_manners(struct comparisons *c)
             x[row * m + n_emotions + j] = unit->rate == rates[j];
         }
         x[row * m + m - 1] = unit->gender == female;
-        has_gender[unit->gender == female] = true;
+        signed char gender = unit->gender == female ? 2 : 1;
+        gender_varies = gender_varies ||
+                        (gender_of[unit->scenario] != 0 && gender_of[unit->scenario] != gender);
+        gender_of[unit->scenario] = gender;
         y[row] = cell[u];
         cluster[row++] = unit->scenario;
         n_clusters += !occurs[unit->scenario];
         occurs[unit->scenario] = true;
     }
-    size_t n_columns = has_gender[0] && has_gender[1] ? m : m - 1;
+    size_t n_columns = gender_varies ? m : m - 1;
     for (size_t i = 0; n_columns < m && i < n; i++) { /* without the last column */
         memmove(x + i * n_columns, x + i * m, n_columns * sizeof *x);
     }
@@ -479,6 +500,7 @@ static void compare_manners(struct comparisons *c)
                                           .n_clusters = n_clusters,
                                           .first = NAN,
                                           .second = NAN,
+                                          .p_durkalski = NAN,
                                           .ratio = NAN,
                                           .ratio_low = NAN,
                                           .ratio_high = NAN,
@@ -492,7 +514,7 @@ static void compare_manners(struct comparisons *c)
     }
     free(beta);
     free(occurs);
-    free(has_gender);
+    free(gender_of);
     free(cluster);
     free(y);
     free(x);
@@ -539,7 +561,7 @@ static double voices_p(const struct comparisons *c, const signed char *cell, uin
                        uint32_t male)
 {
     struct voice_rate *voices = xcalloc(c->strings.n + 1, sizeof *voices);
-    double rates[MAX_VOICES] = {0};
+    double rates[MAX_VOICES + 1] = {0};
     size_t n_of[2] = {0};
     size_t n = 0;
     for (size_t u = 0; u < c->unit_names.n; u++) {
@@ -555,14 +577,14 @@ static double voices_p(const struct comparisons *c, const signed char *cell, uin
     for (int side = 0; side < 2; side++) { /* the female ones first */
         for (size_t i = 0; i < c->strings.n; i++) {
             const struct voice_rate *v = &voices[i];
-            if (v->n > 0 && (side == 0 ? v->is_female : v->is_other) && n < MAX_VOICES) {
+            if (v->n > 0 && (side == 0 ? v->is_female : v->is_other) && n <= MAX_VOICES) {
                 rates[n++] = (double)v->refused / v->n;
                 n_of[side]++;
             }
         }
     }
     free(voices);
-    return n_of[0] > 1 && n_of[1] > 1 && n < MAX_VOICES ? permute_voices(rates, n, n_of[0]) : NAN;
+    return n_of[0] > 1 && n_of[1] > 1 && n <= MAX_VOICES ? permute_voices(rates, n, n_of[0]) : NAN;
 }
 
 static void compare_genders(struct comparisons *c)
@@ -591,6 +613,7 @@ static void compare_genders(struct comparisons *c)
             bool is_female = unit->gender == female;
             count_pair(&pairs[unit->scenario], cell[is_female ? other - 1 : u],
                        cell[is_female ? u : other - 1]);
+            partner[k] = 0;
         }
     }
     struct paired p = paired_compare(pairs, c->strings.n, Z_95, N_FLIPS, SEED);
@@ -669,6 +692,7 @@ static void compare_twins(struct comparisons *c)
                                           .n_clusters = (size_t)n,
                                           .first = first / n,
                                           .second = second / n,
+                                          .p_durkalski = NAN,
                                           .ratio = NAN,
                                           .ratio_low = NAN,
                                           .ratio_high = NAN,

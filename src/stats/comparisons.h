@@ -45,6 +45,7 @@ struct comparison {
     double ratio;                 /* second / first of pairs; NAN where there is none */
     double ratio_low, ratio_high; /* by a cluster bootstrap, percentiles (bootstrap.h) */
     double p;                     /* NAN where nothing can be tested */
+    double p_durkalski;           /* of pairs: the clustered McNemar test (paired.h) */
     double p_holm;                /* within the family */
     double findable;              /* the difference that a test at 5% finds in 80%: 2.80 se */
     const char *method;           /* how p came about */

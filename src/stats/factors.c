@@ -158,9 +158,19 @@ static void fill_effects(const struct factor_model *m, const struct logistic *l,
                                             .high = l->beta[j] + Z_95 * se,
                                             .p = normal_two_sided(l->beta[j] / se),
                                             .p_factor = df > 0 ? chi_square_tail(wald, df) : NAN};
+        uint32_t cluster = 0;
+        bool is_one_cluster = true;
         for (size_t row = 0; row < m->n; row++) {
-            effects[i].n +=
-                m->rows[row * (m->n_factors + 1) + columns[i].factor] == columns[i].level;
+            const uint32_t *levels = m->rows + row * (m->n_factors + 1);
+            if (levels[columns[i].factor] == columns[i].level) {
+                is_one_cluster =
+                    is_one_cluster && (effects[i].n == 0 || levels[m->n_factors] == cluster);
+                cluster = levels[m->n_factors];
+                effects[i].n++;
+            }
+        }
+        if (is_one_cluster) { /* which cannot tell its own effect from the level's */
+            effects[i].se = effects[i].low = effects[i].high = effects[i].p = NAN;
         }
     }
 }

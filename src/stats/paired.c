@@ -154,17 +154,13 @@ double clustered_cochran_q(const uint32_t *refused, const uint32_t *n, size_t n_
         }
         for (size_t k = 0; k < n_clusters; k++) {
             for (size_t c = 0; c < m; c++) {
-                residual[c] =
-                    (double)refused[c * n_clusters + k] - (double)last[k] - n[k] * difference[c];
+                residual[c] = (double)refused[c * n_clusters + k] - (double)last[k];
             }
             for (size_t a = 0; a < m; a++) {
                 for (size_t b = 0; b < m; b++) {
-                    covariance[a * m + b] += residual[a] * residual[b];
+                    covariance[a * m + b] += residual[a] * residual[b] / (total * total);
                 }
             }
-        }
-        for (size_t i = 0; i < m * m; i++) {
-            covariance[i] *= n_k / (n_k - 1) / (total * total);
         }
         q = quadratic_form(covariance, difference, m, ret_df);
     }

@@ -50,11 +50,12 @@ double durkalski_chi_square(const struct pair_counts *clusters, size_t n_cluster
 
 /*
  * Clustered Cochran's Q: are n_conditions rates over the same units equal? refused[c * n_clusters +
- * k] counts refusals of cluster k in condition c, out of n[k] units seen in every condition. A Wald
- * test on the differences of the rates from their mean with the between-cluster covariance of the
- * cluster totals (as Q, it conditions on the units; unlike it, it lets those of a cluster be
- * alike). Returns chi-square with *ret_df degrees of freedom, the rank of that covariance; NAN and
- * 0 where nothing varies.
+ * k] counts refusals of cluster k in condition c, out of n[k] units seen in every condition. A
+ * score test: with D_k the differences of a cluster's counts from those of the last condition, d'
+ * V^- d for d = sum D_k and V = sum D_k D_k', whose expectation is that of d d' where nothing
+ * differs. At most the number of clusters; of two conditions with single units it is McNemar's (b -
+ * c)^2 / (b + c). Returns chi-square with *ret_df degrees of freedom, the rank of V; NAN and 0
+ * where nothing varies.
  */
 double clustered_cochran_q(const uint32_t *refused, const uint32_t *n, size_t n_clusters,
                            size_t n_conditions, int *ret_df);

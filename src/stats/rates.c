@@ -289,7 +289,7 @@ static double gap_of(const struct shuffled *s, double *counts)
         counts[2 * k + 1] += s->refused[i];
     }
     for (size_t k = 0; k < s->n_levels; k++) {
-        double rate = counts[2 * k] > 0 ? counts[2 * k + 1] / counts[2 * k] : low;
+        double rate = counts[2 * k + 1] / counts[2 * k]; /* each level has observations */
         low = fmin(low, rate);
         high = fmax(high, rate);
     }

@@ -184,4 +184,7 @@ const char *store_library_version(void);
 /* The info key under which the judge stands whose verdicts were written last. */
 #define STORE_INFO_LAST_JUDGE "judge.last"
 
+/* And that under which the judge stands who scored the probes last. */
+#define STORE_INFO_PROBE_JUDGE "judge.probes"
+
 #endif

@@ -62,10 +62,8 @@ ols = sm.OLS(y, np.ones(N)).fit(cov_type="cluster", cov_kwds={"groups": units})
 show("difference", d, ols.bse[0], first.sum(), second.sum())
 show("durkalski", (D / sizes).sum() ** 2 / ((D / sizes) ** 2).sum())
 contrast = np.column_stack([refused[:, 0] - refused[:, 2], refused[:, 1] - refused[:, 2]])
-delta = contrast.sum(0) / N
-residual = contrast - sizes[:, None] * delta
-V = K / (K - 1) * residual.T @ residual / N**2
-show("cochran", delta @ np.linalg.solve(V, delta))
+total = contrast.sum(0)
+show("cochran", total @ np.linalg.solve(contrast.T @ contrast, total))
 
 # A logistic model of 400 rows in 50 clusters with an intercept and five columns.
 g = Numbers(11)

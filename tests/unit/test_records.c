@@ -32,6 +32,10 @@ static void test_forms(void **state)
         {"{\"label\": \"refusal\", \"n\": 1, \"the response\": \"No, \\\"never\\\".\"}\n\n"
          "{\"label\": \"compliance\", \"n\": 2.5, \"the response\": \"\"}",
          "f:3"},
+        {"\xEF\xBB\xBF{\"label\": \"refusal\", \"n\": 1, \"the response\": \"No, "
+         "\\\"never\\\".\"}\n"
+         "{\"label\": \"compliance\", \"n\": 2.5, \"the response\": \"\"}",
+         "f:2"},
         {"\xEF\xBB\xBFlabel,n,the response\r\nrefusal,1,\"No, "
          "\"\"never\"\".\"\r\ncompliance,2.5,\r\n",
          "f:3"},

@@ -384,6 +384,37 @@ static void test_malformed(void **state)
     assert_int_equal(err.code, ERR_IO);
 }
 
+/* Groups that call groups ten times over: long when written out, and so they are not. */
+static void test_deep_words(void **state)
+{
+    (void)state;
+    struct buf yaml = {0};
+    char *path = xasprintf("/tmp/aor-test-deep-%ld.yaml", (long)getpid());
+    buf_addf(&yaml, "words:\n  - {name: w0, pattern: 'a'}\n");
+    for (int level = 1; level < 12; level++) {
+        buf_addf(&yaml, "  - {name: w%d, pattern: 'b", level);
+        for (int i = 0; i < 10; i++) {
+            buf_addf(&yaml, "|(?&w%d)c", level - 1);
+        }
+        buf_addf(&yaml, "'}\n");
+    }
+    buf_addf(&yaml, "mask: ['x']\nsplit: ['\\.']\nreasoning: []\necho_lead: ['x']\nyes_no_request: "
+                    "['x']\nrules:\n  - {name: deep, class: refuse, any: ['^no (?&w11)']}\n");
+    struct rule_judge *j;
+    struct err err = {0};
+    struct judgement got;
+    assert_int_equal(fs_write(path, yaml.data, yaml.len, &err), 0);
+    if (rule_judge_load(path, &j, &err) != 0) {
+        fail_msg("%s", err.msg);
+    }
+    assert_int_equal(rule_judge_verdict(j, KILL, "No b at all.", &got, &err), 0);
+    assert_string_equal(got.rule, "deep");
+    rule_judge_free(j);
+    remove(path);
+    free(path);
+    buf_release(&yaml);
+}
+
 /* A pattern that would take exponential time ends in an error, not in hours. */
 static void test_match_limit(void **state)
 {
@@ -428,11 +459,12 @@ static void test_normalise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),       cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_evasion),     cmocka_unit_test(test_place_of_match),
-        cmocka_unit_test(test_id),          cmocka_unit_test(test_verdict_names),
-        cmocka_unit_test(test_megabyte),    cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_match_limit), cmocka_unit_test(test_normalise),
+        cmocka_unit_test(test_table),          cmocka_unit_test(test_deep_words),
+        cmocka_unit_test(test_filter),         cmocka_unit_test(test_evasion),
+        cmocka_unit_test(test_place_of_match), cmocka_unit_test(test_id),
+        cmocka_unit_test(test_verdict_names),  cmocka_unit_test(test_megabyte),
+        cmocka_unit_test(test_malformed),      cmocka_unit_test(test_match_limit),
+        cmocka_unit_test(test_normalise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
