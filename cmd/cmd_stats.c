@@ -303,7 +303,7 @@ static int compare_measures(const void *a, const void *b)
                                                       : strcmp(x->strategy, y->strategy);
 }
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_LATEX };
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_LATEX, OUTPUT_POWER };
 
 static void stats_release(struct stats *s)
 {
@@ -394,6 +394,7 @@ static int print_one(const char *path, const char *judge, enum output output, st
     }
     int ok = output == OUTPUT_TEXT    ? stats_print_text(&s, err)
              : output == OUTPUT_LATEX ? stats_print_latex(&s, err)
+             : output == OUTPUT_POWER ? stats_print_power(&s)
              : output == OUTPUT_CSV   ? stats_print_csv(&s, err)
                                       : stats_print_json(&s, err);
     stats_release(&s);
@@ -408,8 +409,8 @@ static int print_several(char **paths, size_t n, const char *judge, enum output 
     struct comparison *compared = NULL;
     size_t n_compared = 0;
     int ok = -1;
-    if (output == OUTPUT_LATEX) {
-        err_set(err, ERR_USAGE, "--latex: one run at a time");
+    if (output == OUTPUT_LATEX || output == OUTPUT_POWER) {
+        err_set(err, ERR_USAGE, "--latex and --power: one run at a time");
         goto out;
     }
     for (size_t i = 0; i < n; i++) {
@@ -457,11 +458,13 @@ static int run(int argc, char **argv)
     bool as_json = false;
     bool as_csv = false;
     bool as_latex = false;
+    bool as_power = false;
     const struct opt opts[] = {
         {'j', "judge", OPT_STR, &judge, "ID", "whose verdicts (default: the last aor judge)", 0, 0},
         {0, "json", OPT_FLAG, &as_json, NULL, "JSON on stdout, by every factor", 0, 0},
         {0, "csv", OPT_FLAG, &as_csv, NULL, "CSV on stdout, by every factor", 0, 0},
         {0, "latex", OPT_FLAG, &as_latex, NULL, "tables for LaTeX with booktabs", 0, 0},
+        {0, "power", OPT_FLAG, &as_power, NULL, "the least change that this design finds", 0, 0},
         {0},
     };
     const struct opt_command command = {
@@ -488,9 +491,10 @@ static int run(int argc, char **argv)
     enum output output = as_json    ? OUTPUT_JSON
                          : as_csv   ? OUTPUT_CSV
                          : as_latex ? OUTPUT_LATEX
+                         : as_power ? OUTPUT_POWER
                                     : OUTPUT_TEXT;
-    int ok = as_json + as_csv + as_latex > 1
-                 ? err_set(&err, ERR_USAGE, "--json, --csv or --latex, one of them")
+    int ok = as_json + as_csv + as_latex + as_power > 1
+                 ? err_set(&err, ERR_USAGE, "--json, --csv, --latex or --power, one of them")
              : n_operands == 1 ? print_one(argv[1], judge, output, &err)
                                : print_several(argv + 1, (size_t)n_operands, judge, output, &err);
     return ok == 0 ? EXIT_FINE : cmd_fail(&err);

@@ -96,6 +96,7 @@ bool stats_judge_errors(const struct stats *s, const struct measure *m, struct j
 double stats_probe_mean(const struct comprehension *c);
 
 int stats_print_text(const struct stats *s, struct err *err);
+int stats_print_power(const struct stats *s);
 int stats_print_csv(const struct stats *s, struct err *err);
 int stats_print_latex(const struct stats *s, struct err *err);
 int stats_print_json(const struct stats *s, struct err *err);

@@ -164,6 +164,13 @@ static void print_p(double p)
     }
 }
 
+/* "scenario, matched, direct"; the caller's. */
+static char *comparison_of(const struct comparison *c)
+{
+    return xasprintf("%s%s%s%s%s", c->kind, *c->condition ? ", " : "", c->condition,
+                     *c->strategy ? ", " : "", c->strategy);
+}
+
 static void print_comparisons(const char *title, const struct comparison *list, size_t n)
 {
     if (n > 0) {
@@ -177,8 +184,7 @@ static void print_comparisons(const char *title, const struct comparison *list, 
             printf("  %s\n", comparison_family_names[c->family]);
         }
         char *name = comparison_name(c);
-        char *of = xasprintf("%s%s%s%s%s", c->kind, *c->condition ? ", " : "", c->condition,
-                             *c->strategy ? ", " : "", c->strategy);
+        char *of = comparison_of(c);
         fputs("    ", stdout);
         print_clean(name, 24);
         putchar(' ');
@@ -241,6 +247,32 @@ static void print_effects(const struct stats *s)
         }
         putchar('\n');
     }
+}
+
+/* What the design finds, and would find with other numbers of scenarios: errors go with 1 / sqrt.
+ */
+int stats_print_power(const struct stats *s)
+{
+    printf("The least change, in points, that a test at 5%% finds in 80%% of such runs:\n"
+           "  %-26s %-25s %7s %9s %6s %8s %8s %8s\n",
+           "", "of", "pairs", "scenarios", "error", "half", "as here", "double");
+    for (size_t i = 0; i < s->n_compared; i++) {
+        const struct comparison *c = &s->compared[i];
+        if (isnan(c->findable)) {
+            continue;
+        }
+        char *name = comparison_name(c);
+        char *of = comparison_of(c);
+        fputs("  ", stdout);
+        print_clean(name, 26);
+        putchar(' ');
+        print_clean(of, 25);
+        printf(" %7zu %9zu %6.2f %8.1f %8.1f %8.1f\n", c->n, c->n_clusters, 100 * c->se,
+               100 * c->findable * sqrt(2), 100 * c->findable, 100 * c->findable / sqrt(2));
+        free(of);
+        free(name);
+    }
+    return 0;
 }
 
 int stats_print_text(const struct stats *s, struct err *err)

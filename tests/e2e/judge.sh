@@ -74,6 +74,8 @@ models_csv() { [ "$("$AOR" stats all.db none.db --csv | cut -d, -f1 | sort | uni
 ok "as CSV, by run" models_csv
 latex() { "$AOR" stats r.db --latex | grep -c 'end{tabular}' | grep -qx 2; }
 ok "LaTeX" latex
+power() { "$AOR" stats r.db --power | grep -q 'mismatched -> matched .* scenario, direct'; }
+ok "power" power
 fails "LaTeX of two" 2 'one run at a time' "$AOR" stats all.db none.db --latex
 fails "a run twice" 2 'is there twice' "$AOR" stats r.db r.db
 echo '{"trial": 999999, "label": "refusal"}' >none.jsonl
