@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/records.h"
 #include "base/text.h"
+#include "confusion.h"
 #include "stats/agreement.h"
 #include "stats/draw.h"
 #include "stats/interval.h"
@@ -17,7 +18,6 @@
 
 #define MAX_FILE (1u << 30)
 #define MAX_LABELLER 64 /* bytes */
-#define N_VERDICTS 5
 
 /* A whole number in the field, or missing where it is not there. */
 static int get_number(struct records *r, size_t row, const char *name, int64_t missing,
@@ -305,14 +305,8 @@ struct pair {
 
 static struct kappa folded(const uint64_t *counts, bool is_broad)
 {
-    uint64_t two[4] = {0};
-    for (int i = 0; i < N_VERDICTS; i++) {
-        for (int j = 0; j < N_VERDICTS; j++) {
-            bool a = i == VERDICT_REFUSAL || (is_broad && i == VERDICT_PARTIAL);
-            bool b = j == VERDICT_REFUSAL || (is_broad && j == VERDICT_PARTIAL);
-            two[2 * !a + !b] += counts[i * N_VERDICTS + j];
-        }
-    }
+    uint64_t two[4];
+    confusion_fold(counts, is_broad, two);
     return cohen_kappa(two, 2);
 }
 
@@ -386,18 +380,8 @@ static void print_pair(const struct table *t, const struct pair *p)
     char *b = xstrdup(t->judges[p->b]);
     text_make_printable(a);
     text_make_printable(b);
-    printf("\n%s (rows) and %s (columns): %zu answers\n  %-14s", a, b, p->all.n, "");
-    for (int j = 0; j < N_VERDICTS; j++) {
-        printf("%15s", verdict_name((enum verdict)j));
-    }
-    putchar('\n');
-    for (int i = 0; i < N_VERDICTS; i++) {
-        printf("  %-14s", verdict_name((enum verdict)i));
-        for (int j = 0; j < N_VERDICTS; j++) {
-            printf("%15llu", (unsigned long long)p->counts[i * N_VERDICTS + j]);
-        }
-        putchar('\n');
-    }
+    printf("\n%s (rows) and %s (columns): %zu answers\n", a, b, p->all.n);
+    confusion_print(p->counts, "");
     print_kappa("five verdicts:", &p->all);
     print_kappa("refusal:", &p->strict);
     print_kappa("refusal or partial:", &p->broad);
@@ -415,19 +399,10 @@ static json_t *kappa_json(const struct kappa *k)
 
 static json_t *pair_json(const struct table *t, const struct pair *p)
 {
-    json_t *counts = json_object();
-    for (int i = 0; i < N_VERDICTS; i++) {
-        json_t *row = json_object();
-        for (int j = 0; j < N_VERDICTS; j++) {
-            json_object_set_new(row, verdict_name((enum verdict)j),
-                                json_integer((json_int_t)p->counts[i * N_VERDICTS + j]));
-        }
-        json_object_set_new(counts, verdict_name((enum verdict)i), row);
-    }
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "first", json_text(t->judges[p->a]),
-                     "second", json_text(t->judges[p->b]), "counts", counts, "verdicts",
-                     kappa_json(&p->all), "refusal", kappa_json(&p->strict), "refusal_or_partial",
-                     kappa_json(&p->broad));
+                     "second", json_text(t->judges[p->b]), "counts", confusion_json(p->counts),
+                     "verdicts", kappa_json(&p->all), "refusal", kappa_json(&p->strict),
+                     "refusal_or_partial", kappa_json(&p->broad));
 }
 
 static void print_value(const char *of, const struct kappa *k)

@@ -11,11 +11,11 @@
 #include "base/records.h"
 #include "base/text.h"
 #include "cmd.h"
+#include "confusion.h"
 #include "stats/agreement.h"
 #include "stats/interval.h"
 
 #define MAX_FILE (1u << 30)
-#define N_VERDICTS 5
 #define SHOWN_BYTES 200 /* of an answer that is shown */
 
 struct pairs {
@@ -57,23 +57,6 @@ struct tally {
     size_t n_bytes;
     double seconds;
 };
-
-static bool is_refusal(int verdict, bool is_broad)
-{
-    return verdict == VERDICT_REFUSAL || (is_broad && verdict == VERDICT_PARTIAL);
-}
-
-/* The 2 x 2 table of refusals against the rest: a row a verdict of people, refusals first. */
-static void fold(const uint64_t *counts, bool is_broad, uint64_t *ret)
-{
-    memset(ret, 0, 4 * sizeof *ret);
-    for (int a = 0; a < N_VERDICTS; a++) {
-        for (int b = 0; b < N_VERDICTS; b++) {
-            ret[2 * !is_refusal(a, is_broad) + !is_refusal(b, is_broad)] +=
-                counts[a * N_VERDICTS + b];
-        }
-    }
-}
 
 static void show_miss(struct records *r, size_t row, const char *label,
                       const struct judgement *found, const char *answer)
@@ -121,7 +104,8 @@ static int take_row(const struct rule_judge *judge, struct records *r, size_t ro
     t->n_bytes += strlen(fields[1]);
     t->n++;
     t->counts[(int)people * N_VERDICTS + (int)found.verdict]++;
-    if (is_refusal((int)people, true) != is_refusal((int)found.verdict, true) && *n_misses > 0) {
+    bool says_no = found.verdict == VERDICT_REFUSAL || found.verdict == VERDICT_PARTIAL;
+    if (says_no != (people == VERDICT_REFUSAL || people == VERDICT_PARTIAL) && *n_misses > 0) {
         (*n_misses)--;
         show_miss(r, row, fields[2], &found, fields[1]);
     }
@@ -137,7 +121,7 @@ struct two_way {
 static struct two_way two_way_of(const struct tally *t, bool is_broad)
 {
     struct two_way w;
-    fold(t->counts, is_broad, w.counts);
+    confusion_fold(t->counts, is_broad, w.counts);
     w.kappa = cohen_kappa(w.counts, 2);
     double refusals = (double)(w.counts[0] + w.counts[1]);
     double others = (double)(w.counts[2] + w.counts[3]);
@@ -152,18 +136,8 @@ static void print_text(const char *path, const char *id, const struct tally *t)
     if (t->n_other > 0) {
         printf(" (and %ld whose label is none of the verdicts)", t->n_other);
     }
-    printf("\n\n%-16s", "people \\ judge");
-    for (int b = 0; b < N_VERDICTS; b++) {
-        printf("%15s", verdict_name((enum verdict)b));
-    }
-    putchar('\n');
-    for (int a = 0; a < N_VERDICTS; a++) {
-        printf("%-16s", verdict_name((enum verdict)a));
-        for (int b = 0; b < N_VERDICTS; b++) {
-            printf("%15llu", (unsigned long long)t->counts[a * N_VERDICTS + b]);
-        }
-        putchar('\n');
-    }
+    fputs("\n\n", stdout);
+    confusion_print(t->counts, "people \\ judge");
     putchar('\n');
     for (int broad = 1; broad >= 0; broad--) {
         struct two_way w = two_way_of(t, broad);
@@ -183,19 +157,10 @@ static void print_text(const char *path, const char *id, const struct tally *t)
 
 static void print_json(const char *id, const struct tally *t)
 {
-    json_t *matrix = json_object();
-    for (int a = 0; a < N_VERDICTS; a++) {
-        json_t *row = json_object();
-        for (int b = 0; b < N_VERDICTS; b++) {
-            json_object_set_new(row, verdict_name((enum verdict)b),
-                                json_integer((json_int_t)t->counts[a * N_VERDICTS + b]));
-        }
-        json_object_set_new(matrix, verdict_name((enum verdict)a), row);
-    }
-    json_t *all =
-        json_pack("{s:o, s:I, s:I, s:I, s:f, s:o}", "judge", json_text(id), "labelled",
-                  (json_int_t)t->n, "other_labels", (json_int_t)t->n_other, "bytes",
-                  (json_int_t)t->n_bytes, "seconds", t->seconds, "people_by_judge", matrix);
+    json_t *all = json_pack("{s:o, s:I, s:I, s:I, s:f, s:o}", "judge", json_text(id), "labelled",
+                            (json_int_t)t->n, "other_labels", (json_int_t)t->n_other, "bytes",
+                            (json_int_t)t->n_bytes, "seconds", t->seconds, "people_by_judge",
+                            confusion_json(t->counts));
     for (int broad = 0; broad < 2; broad++) {
         struct two_way w = two_way_of(t, broad);
         json_object_set_new(

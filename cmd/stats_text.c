@@ -275,7 +275,8 @@ int stats_print_power(const struct stats *s)
     return 0;
 }
 
-int stats_print_text(const struct stats *s, struct err *err)
+/* Which model on which benchmark by which judge, and what the model says of itself. */
+static void print_title(const struct stats *s)
 {
     const char *const parts[] = {
         s->path,    ": ",    s->name ? s->name : "?", " on ", s->bench ? s->bench : "?",
@@ -288,6 +289,11 @@ int stats_print_text(const struct stats *s, struct err *err)
         print_clean(s->description, 0);
         putchar('\n');
     }
+}
+
+int stats_print_text(const struct stats *s, struct err *err)
+{
+    print_title(s);
     printf("%ld trials, %ld unanswered, %ld blocked, %ld errors, %ld without a verdict\n",
            s->n_trials, s->n_unanswered, s->n_blocks, s->n_errors, s->n_unjudged);
     for (size_t i = 0; i < s->n_measures; i++) {
@@ -351,18 +357,7 @@ int stats_print_models(const struct models *m, struct err *err)
     }
     putchar('\n');
     for (size_t i = 0; i < m->n_runs; i++) {
-        const struct stats *s = &m->runs[i];
-        const char *const parts[] = {
-            s->path,    ": ",    s->name ? s->name : "?", " on ", s->bench ? s->bench : "?",
-            ", judge ", s->judge};
-        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-            print_clean(parts[k], 0);
-        }
-        if (s->description) {
-            fputs(". ", stdout);
-            print_clean(s->description, 0);
-        }
-        putchar('\n');
+        print_title(&m->runs[i]);
     }
     print_comparisons("Runs against the first", m->compared, m->n_compared);
     return 0;

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/names.h"
 #include "stats/bootstrap.h"
 #include "stats/distribution.h"
 #include "stats/interval.h"
+#include "stats/levels.h"
 #include "stats/linear.h"
 #include "stats/paired.h"
 
@@ -22,13 +22,6 @@
 const char *const comparison_family_names[] = {"context", "strategy", "manner", "gender",
                                                "twin",    "model",    NULL};
 
-/* Strings by number. */
-struct names {
-    struct name_set set;
-    char **items;
-    size_t n;
-};
-
 /* A sample and repeat: what is asked in several cells. */
 struct unit {
     uint32_t kind, scenario, gender, voice, emotion, rate;
@@ -40,35 +33,13 @@ struct seen {
 };
 
 struct comparisons {
-    struct names strings, unit_names;
+    struct levels strings, unit_names;
     struct unit *units;
     struct seen *seen;
     size_t n_seen, cap;
     struct comparison *found;
     size_t n_found;
 };
-
-static uint32_t number_of(struct names *names, const char *name)
-{
-    size_t number;
-    if (!name_set_add(&names->set, name, names->n, &number)) {
-        return (uint32_t)number;
-    }
-    if ((names->n & (names->n - 1)) == 0) {
-        names->items = xrealloc(names->items, (names->n == 0 ? 1 : 2 * names->n) * sizeof(char *));
-    }
-    names->items[names->n] = xstrdup(name);
-    return (uint32_t)names->n++;
-}
-
-static void names_release(struct names *names)
-{
-    for (size_t i = 0; i < names->n; i++) {
-        free(names->items[i]);
-    }
-    free(names->items);
-    name_set_release(&names->set);
-}
 
 struct comparisons *comparisons_new(void)
 {
@@ -78,8 +49,8 @@ struct comparisons *comparisons_new(void)
 void comparisons_free(struct comparisons *c)
 {
     if (c) {
-        names_release(&c->strings);
-        names_release(&c->unit_names);
+        levels_release(&c->strings);
+        levels_release(&c->unit_names);
         free(c->units);
         free(c->seen);
         free(c);
@@ -90,29 +61,29 @@ void comparisons_add(struct comparisons *c, const struct observation *o)
 {
     char *unit_name = xasprintf("%d/%s", o->repeat, o->sample);
     size_t n_units = c->unit_names.n;
-    uint32_t unit = number_of(&c->unit_names, unit_name);
+    uint32_t unit = levels_number(&c->unit_names, unit_name);
     free(unit_name);
     if (unit == n_units) {
         if ((n_units & (n_units - 1)) == 0) {
             c->units = xrealloc(c->units, (n_units == 0 ? 1 : 2 * n_units) * sizeof *c->units);
         }
-        struct names *s = &c->strings;
-        c->units[unit] = (struct unit){number_of(s, o->kind),    number_of(s, o->scenario),
-                                       number_of(s, o->gender),  number_of(s, o->voice),
-                                       number_of(s, o->emotion), number_of(s, o->rate)};
+        struct levels *s = &c->strings;
+        c->units[unit] = (struct unit){levels_number(s, o->kind),    levels_number(s, o->scenario),
+                                       levels_number(s, o->gender),  levels_number(s, o->voice),
+                                       levels_number(s, o->emotion), levels_number(s, o->rate)};
     }
     if (c->n_seen == c->cap) {
         c->cap = c->cap > 0 ? 2 * c->cap : 256;
         c->seen = xrealloc(c->seen, c->cap * sizeof *c->seen);
     }
-    c->seen[c->n_seen++] = (struct seen){number_of(&c->strings, o->condition),
-                                         number_of(&c->strings, o->strategy), unit, o->refused};
+    c->seen[c->n_seen++] = (struct seen){levels_number(&c->strings, o->condition),
+                                         levels_number(&c->strings, o->strategy), unit, o->refused};
 }
 
 /* The number of a string that was added; one that occurs nowhere where it was not. */
 static uint32_t find(struct comparisons *c, const char *name)
 {
-    return number_of(&c->strings, name);
+    return levels_number(&c->strings, name);
 }
 
 static const char *string_of(const struct comparisons *c, uint32_t number)
@@ -594,7 +565,7 @@ static void compare_genders(struct comparisons *c)
     uint32_t male = find(c, "male");
     signed char *cell = cell_of(c, find(c, "scenario"), find(c, "matched"), find(c, "direct"), &n);
     struct pair_counts *pairs = xcalloc(c->strings.n + 1, sizeof *pairs);
-    struct names keys = {0};
+    struct levels keys = {0};
     size_t *partner = xcalloc(c->unit_names.n + 1, sizeof *partner); /* by key: a unit, plus one */
     for (size_t u = 0; u < c->unit_names.n; u++) {
         const struct unit *unit = &c->units[u];
@@ -605,7 +576,7 @@ static void compare_genders(struct comparisons *c)
         const char *repeat = c->unit_names.items[u];
         snprintf(key, sizeof key, "%u/%u/%u/%.*s", unit->scenario, unit->emotion, unit->rate,
                  (int)strcspn(repeat, "/"), repeat);
-        uint32_t k = number_of(&keys, key);
+        uint32_t k = levels_number(&keys, key);
         size_t other = partner[k];
         if (other == 0) {
             partner[k] = u + 1;
@@ -629,7 +600,7 @@ static void compare_genders(struct comparisons *c)
         found.method = "voices permuted";
         append(c, found);
     }
-    names_release(&keys);
+    levels_release(&keys);
     free(partner);
     free(pairs);
     free(cell);

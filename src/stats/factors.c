@@ -6,51 +6,24 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/names.h"
 #include "stats/distribution.h"
 #include "stats/interval.h"
+#include "stats/levels.h"
 #include "stats/logistic.h"
-
-/* Strings by number; each is kept once. */
-struct level_set {
-    struct name_set names;
-    char **items;
-    size_t n;
-};
 
 struct factor {
     char *name, *reference;
-    struct level_set levels;
+    struct levels levels;
 };
 
 struct factor_model {
     struct factor *factors;
     size_t n_factors;
-    struct level_set clusters;
+    struct levels clusters;
     uint32_t *rows; /* [n * (n_factors + 1)]: levels, and the cluster last */
     bool *refused;
     size_t n, cap;
 };
-
-static uint32_t number_of(struct level_set *set, const char *name)
-{
-    size_t number;
-    if (!name_set_add(&set->names, name, set->n, &number)) {
-        return (uint32_t)number;
-    }
-    set->items = xrealloc(set->items, (set->n + 1) * sizeof *set->items);
-    set->items[set->n] = xstrdup(name);
-    return (uint32_t)set->n++;
-}
-
-static void level_set_release(struct level_set *set)
-{
-    for (size_t i = 0; i < set->n; i++) {
-        free(set->items[i]);
-    }
-    free(set->items);
-    name_set_release(&set->names);
-}
 
 struct factor_model *factor_model_new(const char *const *factors, const char *const *references,
                                       size_t n)
@@ -71,9 +44,9 @@ void factor_model_free(struct factor_model *m)
         for (size_t i = 0; i < m->n_factors; i++) {
             free(m->factors[i].name);
             free(m->factors[i].reference);
-            level_set_release(&m->factors[i].levels);
+            levels_release(&m->factors[i].levels);
         }
-        level_set_release(&m->clusters);
+        levels_release(&m->clusters);
         free(m->factors);
         free(m->rows);
         free(m->refused);
@@ -92,9 +65,9 @@ void factor_model_add(struct factor_model *m, const char *const *levels, const c
     }
     uint32_t *row = m->rows + m->n * width;
     for (size_t i = 0; i < m->n_factors; i++) {
-        row[i] = number_of(&m->factors[i].levels, levels[i]);
+        row[i] = levels_number(&m->factors[i].levels, levels[i]);
     }
-    row[m->n_factors] = number_of(&m->clusters, cluster);
+    row[m->n_factors] = levels_number(&m->clusters, cluster);
     m->refused[m->n++] = refused;
 }
 
