@@ -204,10 +204,11 @@ const char *answer_defect(const char *text)
     if (n_foreign > n_latin) {
         return "other-language";
     }
-    struct word *words = xmalloc(MAX_COMPARED * sizeof *words);
+    size_t most = len / 2 + 1 < MAX_COMPARED ? len / 2 + 1 : MAX_COMPARED; /* words and blanks */
+    struct word *words = xmalloc(most * sizeof *words);
     size_t n = 0;
     size_t n_good = 0;
-    for (const char *s = text; n < MAX_COMPARED && next_token(&s, &words[n]); n++) {
+    for (const char *s = text; n < most && next_token(&s, &words[n]); n++) {
         n_good += looks_like_word(words[n]);
     }
     const char *why = NULL;
