@@ -149,6 +149,7 @@ static int run_with(const char *bench_dir, const struct run_options *o, struct e
         .db_path = db,
         .local = &model.local,
         .remote = model.is_served ? &model.remote : NULL,
+        .family = model.preset.family,
         .seed = (uint64_t)o->seed,
         .n_workers = (int)o->model.n_workers,
         .retry_errors = o->retry_errors,

@@ -11,7 +11,7 @@
 #include "base/records.h"
 #include "base/text.h"
 #include "cmd.h"
-#include "confusion.h"
+#include "judge/confusion.h"
 #include "stats/agreement.h"
 #include "stats/interval.h"
 
@@ -137,7 +137,7 @@ static void print_text(const char *path, const char *id, const struct tally *t)
         printf(" (and %ld whose label is none of the verdicts)", t->n_other);
     }
     fputs("\n\n", stdout);
-    confusion_print(t->counts, "people \\ judge");
+    confusion_write(stdout, t->counts, "people \\ judge");
     putchar('\n');
     for (int broad = 1; broad >= 0; broad--) {
         struct two_way w = two_way_of(t, broad);

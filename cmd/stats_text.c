@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "stats/corrected.h"
-#include "stats_parts.h"
+#include "stats_text.h"
 
 #define N_SHUFFLES 999
 
@@ -44,11 +44,11 @@ static int print_heard(const struct measure *m, struct err *err)
 }
 
 /* The whole measure, by what people say of a random part of it. */
-static void print_corrected(const struct stats *s, const struct measure *m,
+static void print_corrected(const struct findings *s, const struct measure *m,
                             const struct proportion *p)
 {
     struct judge_errors e;
-    if (!stats_judge_errors(s, m, &e)) {
+    if (!findings_judge_errors(s, m, &e)) {
         return;
     }
     struct corrected c = corrected_rate(p->rate, p->n_eff, &e, Z_95);
@@ -64,27 +64,28 @@ static void print_corrected(const struct stats *s, const struct measure *m,
     }
 }
 
-static int print_measure_text(const struct stats *s, const struct measure *m, struct err *err)
+static int print_measure_text(const struct findings *s, const struct measure *m, struct err *err)
 {
-    char *items = stats_measure_items(m);
+    char *items = measure_items(m);
     putchar('\n');
     print_clean(m->condition, 0);
     fputs(", ", stdout);
     print_clean(m->strategy, 0);
-    printf(": %s of %s\n", stats_measure_name(m), items);
+    printf(": %s of %s\n", measure_name(m), items);
     free(items);
     printf("  %-22s %6s %7s %9s   %6s  %14s   %6s\n", "", "trials", "items", "refusals", "rate",
            "95% interval", "broad");
     /* The finding itself in full; other measures as one line each. */
-    bool is_finding = m->kind == ITEM_SCENARIO && stats_refusing_is_wrong(m) && !m->is_benign_alone;
+    bool is_finding =
+        m->kind == ITEM_SCENARIO && measure_refusing_is_wrong(m) && !m->is_benign_alone;
     for (int f = -1; f < (is_finding ? N_FACTORS_SHOWN : 0); f++) {
         struct rate_row *rows;
         size_t n;
-        if (rates_by(m->rates, f < 0 ? NULL : stats_factors[f], Z_95, &rows, &n, err) != 0) {
+        if (rates_by(m->rates, f < 0 ? NULL : findings_factors[f], Z_95, &rows, &n, err) != 0) {
             return -1;
         }
         if (f >= 0) {
-            printf("  by %s\n", stats_factors[f]);
+            printf("  by %s\n", findings_factors[f]);
         }
         for (size_t i = 0; i < n; i++) {
             print_row(f < 0 ? "all" : rows[i].level, &rows[i]);
@@ -98,7 +99,7 @@ static int print_measure_text(const struct stats *s, const struct measure *m, st
         }
         free(rows);
         struct rate_gap gap;
-        if (f >= 0 && rates_gap(m->rates, stats_factors[f], N_SHUFFLES, 1, &gap, err) != 0) {
+        if (f >= 0 && rates_gap(m->rates, findings_factors[f], N_SHUFFLES, 1, &gap, err) != 0) {
             return -1;
         }
         if (f >= 0 && !isnan(gap.gap)) {
@@ -116,7 +117,7 @@ static int print_measure_text(const struct stats *s, const struct measure *m, st
     return 0;
 }
 
-static void print_probes(const struct stats *s)
+static void print_probes(const struct findings *s)
 {
     if (s->n_probes > 0) {
         printf("\nComprehension (a refused probe says nothing):\n  %-12s %-16s %7s %8s  %s\n",
@@ -130,7 +131,7 @@ static void print_probes(const struct stats *s)
         print_clean(c->strategy, 16);
         printf(" %7ld %8ld", c->n, c->n_refused);
         if (c->n > c->n_refused) {
-            printf("  %.1f%% %s", 100 * stats_probe_mean(c),
+            printf("  %.1f%% %s", 100 * comprehension_mean(c),
                    c->is_transcript ? "word error rate" : "scenes right");
         }
         putchar('\n');
@@ -220,7 +221,7 @@ static void print_comparisons(const char *title, const struct comparison *list, 
     }
 }
 
-static void print_effects(const struct stats *s)
+static void print_effects(const struct findings *s)
 {
     if (s->n_effects == 0) {
         if (s->model_err.msg[0]) {
@@ -251,7 +252,7 @@ static void print_effects(const struct stats *s)
 
 /* What the design finds, and would find with other numbers of scenarios: errors go with 1 / sqrt.
  */
-int stats_print_power(const struct stats *s)
+void stats_print_power(const struct findings *s)
 {
     printf("The least change, in points, that a test at 5%% finds in 80%% of such runs:\n"
            "  %-26s %-25s %7s %9s %6s %8s %8s %8s\n",
@@ -272,11 +273,10 @@ int stats_print_power(const struct stats *s)
         free(of);
         free(name);
     }
-    return 0;
 }
 
 /* Which model on which benchmark by which judge, and what the model says of itself. */
-static void print_title(const struct stats *s)
+static void print_title(const struct findings *s)
 {
     const char *const parts[] = {
         s->path,    ": ",    s->name ? s->name : "?", " on ", s->bench ? s->bench : "?",
@@ -291,7 +291,7 @@ static void print_title(const struct stats *s)
     }
 }
 
-int stats_print_text(const struct stats *s, struct err *err)
+int stats_print_text(const struct findings *s, struct err *err)
 {
     print_title(s);
     printf("%ld trials, %ld unanswered, %ld blocked, %ld errors, %ld without a verdict\n",
@@ -313,52 +313,35 @@ int stats_print_text(const struct stats *s, struct err *err)
 }
 
 /* The strict rate of a kind in matched, direct. */
-static int print_headline(const struct stats *s, enum item_kind kind, struct err *err)
+static void print_headline(const struct findings *s, enum item_kind kind)
 {
-    for (size_t i = 0; i < s->n_measures; i++) {
-        const struct measure *m = &s->measures[i];
-        if (m->kind == kind && !m->is_benign_alone && strcmp(m->condition, "matched") == 0 &&
-            strcmp(m->strategy, "direct") == 0) {
-            struct rate_row *rows;
-            size_t n;
-            if (rates_by(m->rates, NULL, Z_95, &rows, &n, err) != 0) {
-                return -1;
-            }
-            if (n == 0) { /* all were blocked */
-                free(rows);
-                break;
-            }
-            printf("  %5.1f%% [%5.1f, %5.1f]", 100 * rows[0].strict.rate, 100 * rows[0].strict.low,
-                   100 * rows[0].strict.high);
-            free(rows);
-            return 0;
-        }
+    const struct measure *m = findings_headline(s, kind);
+    struct rate_row whole;
+    if (m && measure_whole(m, &whole)) {
+        printf("  %5.1f%% [%5.1f, %5.1f]", 100 * whole.strict.rate, 100 * whole.strict.low,
+               100 * whole.strict.high);
+    } else {
+        printf("  %22s", "");
     }
-    printf("  %22s", "");
-    return 0;
 }
 
-int stats_print_models(const struct models *m, struct err *err)
+void stats_print_models(const struct findings_set *set)
 {
-    static const enum item_kind kinds[] = {ITEM_SCENARIO, ITEM_CONTRAST, ITEM_PLAIN};
     printf("Refused, matched, direct (strict):\n  %-28s %8s  %-22s  %-22s  %-22s\n", "", "trials",
            "scenarios", "contrasts", "plains");
-    for (size_t i = 0; i < m->n_runs; i++) {
-        const struct stats *s = &m->runs[i];
+    for (size_t i = 0; i < set->n_runs; i++) {
+        const struct findings *s = &set->runs[i];
         fputs("  ", stdout);
         print_clean(s->path, 28);
         printf(" %8ld", s->n_trials);
-        for (int k = 0; k < 3; k++) {
-            if (print_headline(s, kinds[k], err) != 0) {
-                return -1;
-            }
-        }
+        print_headline(s, ITEM_SCENARIO);
+        print_headline(s, ITEM_CONTRAST);
+        print_headline(s, ITEM_PLAIN);
         putchar('\n');
     }
     putchar('\n');
-    for (size_t i = 0; i < m->n_runs; i++) {
-        print_title(&m->runs[i]);
+    for (size_t i = 0; i < set->n_runs; i++) {
+        print_title(&set->runs[i]);
     }
-    print_comparisons("Runs against the first", m->compared, m->n_compared);
-    return 0;
+    print_comparisons("Runs against the first", set->compared, set->n_compared);
 }

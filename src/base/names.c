@@ -1,6 +1,7 @@
 #include "base/names.h"
 
 #include <search.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,16 @@ bool name_set_add(struct name_set *set, const char *name, size_t number, size_t 
     }
     free_entry(e);
     return false;
+}
+
+bool name_set_find(const struct name_set *set, const char *name, size_t *ret_number)
+{
+    struct named key = {(char *)(uintptr_t)name, 0};
+    struct named **at = tfind(&key, &set->root, compare);
+    if (at && ret_number) {
+        *ret_number = (*at)->number;
+    }
+    return at != NULL;
 }
 
 void name_set_release(struct name_set *set)

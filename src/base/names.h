@@ -15,6 +15,8 @@ struct name_set {
 /* Add a copy of name. False when it is there already: then *ret_number (may be NULL) is its number.
  */
 bool name_set_add(struct name_set *set, const char *name, size_t number, size_t *ret_number);
+/* Is the name there? Then *ret_number (may be NULL) is its number. */
+bool name_set_find(const struct name_set *set, const char *name, size_t *ret_number);
 void name_set_release(struct name_set *set);
 
 #endif

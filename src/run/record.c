@@ -9,17 +9,10 @@
 #include "store/merge.h"
 
 /* Of schema 1 the last two. */
-const char *const record_facts[] = {"benchmark.name",
-                                    "model.text.file",
-                                    "model.mmproj.file",
-                                    "model.description",
-                                    "model.n_params",
-                                    "model.prefixes",
-                                    STORE_INFO_LAST_JUDGE,
-                                    STORE_INFO_PROBE_JUDGE,
-                                    "machine",
-                                    "model.n_threads",
-                                    NULL};
+const char *const record_facts[] = {
+    "benchmark.name",       "model.text.file", "model.mmproj.file", "model.description",
+    STORE_INFO_FAMILY,      "model.n_params",  "model.prefixes",    STORE_INFO_LAST_JUDGE,
+    STORE_INFO_PROBE_JUDGE, "machine",         "model.n_threads",   NULL};
 
 struct record {
     struct store *store;
@@ -167,7 +160,9 @@ static int put_sampling(struct record *r, struct err *err)
 static int put_model(struct record *r, struct err *err)
 {
     return (r->params->remote ? put_served_model(r, err) : put_local_model(r, err)) == 0 &&
-                   put_sampling(r, err) == 0
+                   put_sampling(r, err) == 0 &&
+                   (!r->params->family ||
+                    store_put_info(r->store, STORE_INFO_FAMILY, r->params->family, err) == 0)
                ? 0
                : -1;
 }

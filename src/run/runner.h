@@ -21,6 +21,7 @@ struct run_params {
     const char *db_path;
     const struct local_params *local;
     const struct remote_params *remote; /* NULL: a local model. Budgets: of the whole run file */
+    const char *family;                 /* of the model, such as "Qwen"; NULL: not known */
     int n_workers;      /* processes, each with the model; 0: one a processor for a model below
                            LOCAL_SMALL_MODEL without threads of its own, otherwise one */
     double temperature; /* 0: greedy */

@@ -22,9 +22,14 @@
 const char *const comparison_family_names[] = {"context", "strategy", "manner", "gender",
                                                "twin",    "model",    NULL};
 
+/* Factors that vary within a scenario, and the level that others are compared with. */
+enum manner { EMOTION, RATE, SNR, N_MANNERS };
+static const char *const manner_references[N_MANNERS] = {"neutral", "normal", "SNR 10 dB"};
+
 /* A sample and repeat: what is asked in several cells. */
 struct unit {
-    uint32_t kind, scenario, gender, voice, emotion, rate;
+    uint32_t kind, scenario, gender, voice;
+    uint32_t manner[N_MANNERS];
 };
 
 struct seen {
@@ -68,9 +73,16 @@ void comparisons_add(struct comparisons *c, const struct observation *o)
             c->units = xrealloc(c->units, (n_units == 0 ? 1 : 2 * n_units) * sizeof *c->units);
         }
         struct levels *s = &c->strings;
-        c->units[unit] = (struct unit){levels_number(s, o->kind),    levels_number(s, o->scenario),
-                                       levels_number(s, o->gender),  levels_number(s, o->voice),
-                                       levels_number(s, o->emotion), levels_number(s, o->rate)};
+        char snr[40] = "";
+        if (o->snr) {
+            snprintf(snr, sizeof snr, "SNR %.20s dB", o->snr);
+        }
+        c->units[unit] = (struct unit){
+            levels_number(s, o->kind),
+            levels_number(s, o->scenario),
+            levels_number(s, o->gender),
+            levels_number(s, o->voice),
+            {levels_number(s, o->emotion), levels_number(s, o->rate), levels_number(s, snr)}};
     }
     if (c->n_seen == c->cap) {
         c->cap = c->cap > 0 ? 2 * c->cap : 256;
@@ -386,39 +398,43 @@ static void compare_strategies(struct comparisons *c)
     free(conditions);
 }
 
-/* Levels of a factor that occur among the units of a cell, but for the reference. The caller's. */
-static uint32_t *levels_of(const struct comparisons *c, const signed char *cell, bool emotions,
-                           uint32_t reference, size_t *ret_n)
+/* A column of the linear model: a level of a manner that is not its reference. */
+struct manner_level {
+    enum manner manner;
+    uint32_t level;
+};
+
+/* Add the levels of a manner among the units of a cell, where its reference is one of them. */
+static void add_levels(struct comparisons *c, const signed char *cell, enum manner manner,
+                       struct manner_level *list, size_t *n)
 {
-    uint32_t *list = xcalloc(c->strings.n + 1, sizeof *list);
+    uint32_t reference = find(c, manner_references[manner]);
     bool *occurs = xcalloc(c->strings.n + 1, sizeof *occurs);
-    *ret_n = 0;
     for (size_t u = 0; u < c->unit_names.n; u++) {
         if (cell[u] >= 0) {
-            occurs[emotions ? c->units[u].emotion : c->units[u].rate] = true;
+            occurs[c->units[u].manner[manner]] = true;
         }
     }
     for (size_t i = 0; occurs[reference] && i < c->strings.n; i++) {
         if (occurs[i] && i != reference) {
-            list[(*ret_n)++] = (uint32_t)i;
+            list[(*n)++] = (struct manner_level){manner, (uint32_t)i};
         }
     }
     free(occurs);
-    return list;
 }
 
-static void compare_manners(struct comparisons *c)
+/* By the first n_manners of them. False where they cannot be told apart. */
+static bool fit_manners(struct comparisons *c, enum manner n_manners)
 {
     size_t n;
-    size_t n_emotions;
-    size_t n_rates;
-    uint32_t neutral = find(c, "neutral");
-    uint32_t normal = find(c, "normal");
+    size_t n_levels = 0;
     uint32_t female = find(c, "female");
     signed char *cell = cell_of(c, find(c, "scenario"), find(c, "matched"), find(c, "direct"), &n);
-    uint32_t *emotions = levels_of(c, cell, true, neutral, &n_emotions);
-    uint32_t *rates = levels_of(c, cell, false, normal, &n_rates);
-    size_t m = n_emotions + n_rates + 1; /* the last: gender */
+    struct manner_level *levels = xcalloc(c->strings.n + N_MANNERS, sizeof *levels);
+    for (enum manner manner = 0; manner < n_manners; manner++) {
+        add_levels(c, cell, manner, levels, &n_levels);
+    }
+    size_t m = n_levels + 1; /* the last: gender */
     double *x = xcalloc(n * m + 1, sizeof *x);
     double *y = xcalloc(n + 1, sizeof *y);
     uint32_t *cluster = xcalloc(n + 1, sizeof *cluster);
@@ -433,11 +449,8 @@ static void compare_manners(struct comparisons *c)
         if (cell[u] < 0) {
             continue;
         }
-        for (size_t j = 0; j < n_emotions; j++) {
-            x[row * m + j] = unit->emotion == emotions[j];
-        }
-        for (size_t j = 0; j < n_rates; j++) {
-            x[row * m + n_emotions + j] = unit->rate == rates[j];
+        for (size_t j = 0; j < n_levels; j++) {
+            x[row * m + j] = unit->manner[levels[j].manner] == levels[j].level;
         }
         x[row * m + m - 1] = unit->gender == female;
         signed char gender = unit->gender == female ? 2 : 1;
@@ -455,33 +468,30 @@ static void compare_manners(struct comparisons *c)
     }
     double *beta = xcalloc(m + m * m, sizeof *beta);
     double *covariance = beta + m;
-    if (n > 0 && n_columns > 0 &&
-        linear_within(x, y, cluster, n, n_columns, c->strings.n, beta, covariance)) {
-        for (size_t j = 0; j < n_emotions + n_rates; j++) {
-            bool is_emotion = j < n_emotions;
-            double se = sqrt(covariance[j * n_columns + j]);
-            uint32_t level = is_emotion ? emotions[j] : rates[j - n_emotions];
-            append(c, (struct comparison){.family = FAMILY_MANNER,
-                                          .kind = "scenario",
-                                          .condition = "matched",
-                                          .strategy = "direct",
-                                          .first_name = is_emotion ? "neutral" : "normal",
-                                          .second_name = string_of(c, level),
-                                          .n = n,
-                                          .n_clusters = n_clusters,
-                                          .first = NAN,
-                                          .second = NAN,
-                                          .p_durkalski = NAN,
-                                          .ratio = NAN,
-                                          .ratio_low = NAN,
-                                          .ratio_high = NAN,
-                                          .difference = beta[j],
-                                          .se = se,
-                                          .low = beta[j] - Z_95 * se,
-                                          .high = beta[j] + Z_95 * se,
-                                          .p = se > 0 ? normal_two_sided(beta[j] / se) : NAN,
-                                          .method = "within scenarios"});
-        }
+    bool is_fitted = n > 0 && n_columns > 0 &&
+                     linear_within(x, y, cluster, n, n_columns, c->strings.n, beta, covariance);
+    for (size_t j = 0; is_fitted && j < n_levels; j++) {
+        double se = sqrt(covariance[j * n_columns + j]);
+        append(c, (struct comparison){.family = FAMILY_MANNER,
+                                      .kind = "scenario",
+                                      .condition = "matched",
+                                      .strategy = "direct",
+                                      .first_name = manner_references[levels[j].manner],
+                                      .second_name = string_of(c, levels[j].level),
+                                      .n = n,
+                                      .n_clusters = n_clusters,
+                                      .first = NAN,
+                                      .second = NAN,
+                                      .p_durkalski = NAN,
+                                      .ratio = NAN,
+                                      .ratio_low = NAN,
+                                      .ratio_high = NAN,
+                                      .difference = beta[j],
+                                      .se = se,
+                                      .low = beta[j] - Z_95 * se,
+                                      .high = beta[j] + Z_95 * se,
+                                      .p = se > 0 ? normal_two_sided(beta[j] / se) : NAN,
+                                      .method = "within scenarios"});
     }
     free(beta);
     free(occurs);
@@ -489,9 +499,16 @@ static void compare_manners(struct comparisons *c)
     free(cluster);
     free(y);
     free(x);
-    free(rates);
-    free(emotions);
+    free(levels);
     free(cell);
+    return is_fitted;
+}
+
+static void compare_manners(struct comparisons *c)
+{
+    if (!fit_manners(c, N_MANNERS)) { /* a small run may not tell SNRs from the others */
+        fit_manners(c, SNR);
+    }
 }
 
 /* How extreme is the difference of mean rates among all ways to give n_first of n voices to one
@@ -574,8 +591,8 @@ static void compare_genders(struct comparisons *c)
         }
         char key[96];
         const char *repeat = c->unit_names.items[u];
-        snprintf(key, sizeof key, "%u/%u/%u/%.*s", unit->scenario, unit->emotion, unit->rate,
-                 (int)strcspn(repeat, "/"), repeat);
+        snprintf(key, sizeof key, "%u/%u/%u/%.*s", unit->scenario, unit->manner[EMOTION],
+                 unit->manner[RATE], (int)strcspn(repeat, "/"), repeat);
         uint32_t k = levels_number(&keys, key);
         size_t other = partner[k];
         if (other == 0) {

@@ -19,13 +19,15 @@ struct observation {
     int repeat;
     const char *scenario; /* the cluster; a contrast's is its twin's */
     const char *gender, *voice, *emotion, *rate;
+    const char *snr; /* of speech over scene in dB, such as "10"; NULL: not known */
     bool refused;
 };
 
 enum comparison_family {
     FAMILY_CONTEXT,  /* conditions, of scenarios, a strategy at a time */
     FAMILY_STRATEGY, /* strategies against direct, of each kind, a condition at a time */
-    FAMILY_MANNER,   /* emotions against neutral, rates against normal: matched, direct */
+    FAMILY_MANNER,   /* emotions against neutral, rates against normal, SNRs against 10 dB: matched,
+                        direct */
     FAMILY_GENDER,   /* female against male: matched, direct */
     FAMILY_TWIN,     /* contrasts against their twin scenarios: Youden's J */
     FAMILY_MODEL,    /* runs against the first: comparisons_compute_models() */
@@ -65,9 +67,9 @@ void comparisons_add(struct comparisons *c, const struct observation *o);
  * scenario that share emotion and rate; their p is that of the voices (an exact permutation over
  * all ways to share out the voices, on the difference of the genders' mean voice rates): few voices
  * cannot show much, and p says so. Manners are coefficients of one linear model of refusal on
- * emotion, rate and gender with a mean for each scenario, and scenario-clustered errors: adjusted
- * for each other, in differences of rates. Youden's J is the refusal rate of contrasts less that of
- * scenarios in their scenes, over twins.
+ * emotion, rate, SNR and gender with a mean for each scenario, and scenario-clustered errors:
+ * adjusted for each other, in differences of rates. Youden's J is the refusal rate of contrasts
+ * less that of scenarios in their scenes, over twins.
  */
 void comparisons_compute(struct comparisons *c, struct comparison **ret, size_t *ret_n);
 

@@ -17,6 +17,12 @@ uint32_t levels_number(struct levels *l, const char *name)
     return (uint32_t)l->n++;
 }
 
+long levels_find(const struct levels *l, const char *name)
+{
+    size_t number;
+    return name_set_find(&l->set, name, &number) ? (long)number : -1;
+}
+
 void levels_release(struct levels *l)
 {
     for (size_t i = 0; i < l->n; i++) {

@@ -18,6 +18,9 @@ struct levels {
 
 /* The number of the name, which is added where it is new. */
 uint32_t levels_number(struct levels *l, const char *name);
+
+/* The number of the name; -1: it is not there. */
+long levels_find(const struct levels *l, const char *name);
 void levels_release(struct levels *l);
 
 #endif

@@ -184,6 +184,9 @@ const char *store_library_version(void);
 /* The info key under which the judge stands whose verdicts were written last. */
 #define STORE_INFO_LAST_JUDGE "judge.last"
 
+/* That of the model's family, where it is known. */
+#define STORE_INFO_FAMILY "model.family"
+
 /* And that under which the judge stands who scored the probes last. */
 #define STORE_INFO_PROBE_JUDGE "judge.probes"
 

@@ -1,17 +1,17 @@
 /*
- * stats_parts.h - what aor stats has counted, and how it prints it. For cmd_stats.c, stats_text.c
- * and stats_tables.c only.
+ * findings.h - all that aor counts in runs: refusal rates, what changes them, what was heard, and
+ * what people say.
  */
-#ifndef AOR_CMD_STATS_PARTS_H
-#define AOR_CMD_STATS_PARTS_H
+#ifndef AOR_REPORT_FINDINGS_H
+#define AOR_REPORT_FINDINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
-#include "base/json.h"
 #include "base/names.h"
 #include "bench/scenario.h"
+#include "report/listeners.h"
 #include "stats/comparisons.h"
 #include "stats/factors.h"
 #include "stats/rates.h"
@@ -32,6 +32,11 @@ struct measure {
     long n_blocks; /* the provider's, which no rate counts */
 };
 
+/* Over-refusal where refusing is wrong, refusal rate elsewhere. */
+bool measure_refusing_is_wrong(const struct measure *m);
+const char *measure_name(const struct measure *m);
+char *measure_items(const struct measure *m); /* the caller's */
+
 /* What a probe heard under one condition. */
 struct comprehension {
     char condition[16];
@@ -40,6 +45,9 @@ struct comprehension {
     long n, n_refused;
     double sum;
 };
+
+/* Over the answers that were not refused; NAN: there are none. */
+double comprehension_mean(const struct comprehension *c);
 
 /* An answer with a verdict, and what people say of it. */
 struct judged {
@@ -50,10 +58,11 @@ struct judged {
     int n_labels, n_refusals; /* by people */
 };
 
-struct stats {
-    const char *path;
-    char *name, *bench, *bench_sha256, *description, *judge,
-        *probe_judge;              /* the model's name; NULL where the run has none */
+/* One run, by the verdicts of one judge. */
+struct findings {
+    const char *path; /* borrowed from the caller */
+    char *name, *family, *bench, *bench_sha256, *description, *judge,
+        *probe_judge;              /* NULL where the run has none, but for the judges */
     struct comparisons *of_models; /* between runs; borrowed, or NULL */
     struct name_set heard_names;   /* "sample/condition", numbers into heard */
     signed char *heard;            /* [n_heard] */
@@ -71,18 +80,22 @@ struct stats {
     struct err model_err; /* why there are none */
     struct judged *judged;
     size_t n_judged;
+    struct listeners *listeners; /* NULL: no labels were given */
     long n_trials, n_unanswered, n_blocks, n_errors, n_unjudged;
 };
 
 /* The factors of an observation, in the order that the text shows them. */
-extern const char *const stats_factors[];
+extern const char *const findings_factors[];
 #define N_FACTORS 10
 #define N_FACTORS_SHOWN 4 /* by the text: the others are in --json and --csv */
 
-/* Over-refusal where refusing is wrong, refusal rate elsewhere. */
-bool stats_refusing_is_wrong(const struct measure *m);
-const char *stats_measure_name(const struct measure *m);
-char *stats_measure_items(const struct measure *m); /* the caller's */
+/*
+ * The measure of the headline, matched and direct, of a kind; NULL where the run has none.
+ */
+const struct measure *findings_headline(const struct findings *f, enum item_kind kind);
+
+/* The whole of a measure. False where no answer of it is in any rate. */
+bool measure_whole(const struct measure *m, struct rate_row *ret);
 
 /*
  * How judge and people differ on the random subsample of a condition and strategy that people have
@@ -90,26 +103,25 @@ char *stats_measure_items(const struct measure *m); /* the caller's */
  * is none. A refusal is what most of the labels call one.
  */
 struct judge_errors;
-bool stats_judge_errors(const struct stats *s, const struct measure *m, struct judge_errors *ret);
+bool findings_judge_errors(const struct findings *f, const struct measure *m,
+                           struct judge_errors *ret);
 
-/* Over the answers that were not refused; NAN: there are none. */
-double stats_probe_mean(const struct comprehension *c);
-
-int stats_print_text(const struct stats *s, struct err *err);
-int stats_print_power(const struct stats *s);
-int stats_print_csv(const struct stats *s, struct err *err);
-int stats_print_latex(const struct stats *s, struct err *err);
-int stats_print_json(const struct stats *s, struct err *err);
-
-/* Several runs side by side, and how the others differ from the first. */
-struct models {
-    const struct stats *runs;
+/* Several runs of one benchmark, and how the others differ from the first. */
+struct findings_set {
+    struct findings *runs; /* [n_runs] */
     size_t n_runs;
-    const struct comparison *compared;
+    struct comparisons *of_models;
+    struct comparison *compared; /* none with one run */
     size_t n_compared;
 };
-int stats_print_models(const struct models *m, struct err *err);
-int stats_print_models_json(const struct models *m, struct err *err);
-int stats_print_models_csv(const struct models *m, struct err *err);
+
+/*
+ * Count the runs at paths, by the judge (NULL: the last one of each). labels: a file of listeners'
+ * labels, or NULL. Fails where a run has no verdicts, is named twice, or is of another benchmark.
+ * paths are borrowed until findings_release().
+ */
+int findings_load(const char *const *paths, size_t n, const char *judge, const char *labels,
+                  struct findings_set *ret, struct err *err);
+void findings_release(struct findings_set *set);
 
 #endif

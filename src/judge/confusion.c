@@ -1,6 +1,5 @@
-#include "confusion.h"
+#include "judge/confusion.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "judge/verdict.h"
@@ -21,19 +20,19 @@ void confusion_fold(const uint64_t *counts, bool is_broad, uint64_t *ret)
     }
 }
 
-void confusion_print(const uint64_t *counts, const char *corner)
+void confusion_write(FILE *out, const uint64_t *counts, const char *corner)
 {
-    printf("%-16s", corner);
+    fprintf(out, "%-16s", corner);
     for (int b = 0; b < N_VERDICTS; b++) {
-        printf("%15s", verdict_name((enum verdict)b));
+        fprintf(out, "%15s", verdict_name((enum verdict)b));
     }
-    putchar('\n');
+    putc('\n', out);
     for (int a = 0; a < N_VERDICTS; a++) {
-        printf("%-16s", verdict_name((enum verdict)a));
+        fprintf(out, "%-16s", verdict_name((enum verdict)a));
         for (int b = 0; b < N_VERDICTS; b++) {
-            printf("%15llu", (unsigned long long)counts[a * N_VERDICTS + b]);
+            fprintf(out, "%15llu", (unsigned long long)counts[a * N_VERDICTS + b]);
         }
-        putchar('\n');
+        putc('\n', out);
     }
 }
 

@@ -2,11 +2,12 @@
  * confusion.h - the verdicts of one judge against another's, counted: counts[5 * 5], a row a
  * verdict of the first, in the order of enum verdict.
  */
-#ifndef AOR_CMD_CONFUSION_H
-#define AOR_CMD_CONFUSION_H
+#ifndef AOR_JUDGE_CONFUSION_H
+#define AOR_JUDGE_CONFUSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/json.h"
 
@@ -16,7 +17,7 @@
 void confusion_fold(const uint64_t *counts, bool is_broad, uint64_t *ret);
 
 /* The table with its titles; corner stands at the top left. */
-void confusion_print(const uint64_t *counts, const char *corner);
+void confusion_write(FILE *out, const uint64_t *counts, const char *corner);
 
 /* An object of objects by verdict. A new reference. */
 json_t *confusion_json(const uint64_t *counts);
