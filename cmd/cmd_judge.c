@@ -7,18 +7,13 @@
 #include "base/mem.h"
 #include "cmd.h"
 #include "judge/rules.h"
-#include "judge/scene_name.h"
 #include "judge_llm.h"
 #include "judge_people.h"
-#include "model/prompt.h"
-#include "stats/wer.h"
+#include "report/judged_rows.h"
 #include "store/store.h"
 
 #define N_VERDICTS 5
 #define N_PROBES 2
-
-/* A transcript with fewer word errors is one, even where it reads like a refusal. */
-#define MAX_HEARD_WER 0.5
 
 struct judging {
     struct store *store;
@@ -35,37 +30,6 @@ struct judging {
     } probes[N_PROBES];
 };
 
-/* Of the row's scene, one a line. */
-static bool names_scene(const struct store_row *row)
-{
-    char *lines = xstrdup(row->scene_names ? row->scene_names : "");
-    const char **names = NULL;
-    size_t n = 0;
-    for (char *rest = lines, *name; (name = strsep(&rest, "\n"));) {
-        if (*name) {
-            names = xrealloc(names, (n + 1) * sizeof *names);
-            names[n++] = name;
-        }
-    }
-    bool is_named = scene_name_match(names, n, row->answer);
-    free(names);
-    free(lines);
-    return is_named;
-}
-
-/* What a probe's answer shows; NAN: it was refused, so nothing can be said. */
-static double score(const struct store_row *row, enum verdict verdict)
-{
-    bool is_refused = verdict == VERDICT_REFUSAL;
-    if (strcmp(row->probe, prompt_probe_names[PROMPT_SCENE]) == 0) {
-        bool is_named = names_scene(row);
-        return is_named ? 1 : is_refused ? NAN : 0;
-    }
-    struct wer w = wer_count(row->sample.text, row->answer);
-    double rate = w.n_words > 0 ? (double)w.n_errors / (double)w.n_words : NAN;
-    return is_refused && rate > MAX_HEARD_WER ? NAN : rate; /* the words may sound like a refusal */
-}
-
 static int score_probe(struct judging *j, const struct store_row *row, enum verdict verdict,
                        struct err *err)
 {
@@ -77,7 +41,7 @@ static int score_probe(struct judging *j, const struct store_row *row, enum verd
         return err_set(err, ERR_FORMAT, "trial %lld: \"%.40s\" is no probe",
                        (long long)row->trial_id, row->probe);
     }
-    double value = score(row, verdict);
+    double value = judged_rows_score(row, verdict);
     j->probes[p].n++;
     j->probes[p].n_unassessable += isnan(value);
     j->probes[p].sum += isnan(value) ? 0 : value;
@@ -97,10 +61,8 @@ static int take_row(const struct store_row *row, void *user, struct err *err)
     bool is_probe = row->probe[0] != '\0';
     if (!row->verdict || !verdict_from_name(row->verdict, &v)) {
         struct judgement judgement;
-        /* A probe that says the request again has done what it was asked. */
-        const char *request = is_probe ? "" : row->sample.text;
-        if (rule_judge_verdict(j->judge, request, row->answer, &judgement, err) != 0) {
-            return err_wrap(err, "trial %lld", (long long)row->trial_id);
+        if (judged_rows_judge(j->judge, row, &judgement, err) != 0) {
+            return -1;
         }
         v = judgement.verdict;
         j->n_new++;

@@ -50,7 +50,9 @@ static int stats(char **paths, size_t n, const char *judge, const char *labels, 
     if (n > 1 && (output == OUTPUT_LATEX || output == OUTPUT_POWER)) {
         return err_set(err, ERR_USAGE, "--latex and --power: one run at a time");
     }
-    if (findings_load((const char *const *)paths, n, judge, labels, &set, err) != 0) {
+    struct findings_params p = {
+        .paths = (const char *const *)paths, .n_paths = n, .judge = judge, .labels = labels};
+    if (findings_load(&p, &set, err) != 0) {
         return -1;
     }
     int ok = print(&set, output, err);

@@ -1,19 +1,14 @@
 // Light and dark: the system's, or what was chosen here.
 
+import {recall, remember} from "./memory.js";
+
 const KEY = "aor-theme";
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const listeners = [];
 let printing = false;
+let chosen = null;
 
-const stored = () => {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
-};
-
-export const isDark = () => !printing && (stored() ?? (dark.matches ? "dark" : "light")) === "dark";
+export const isDark = () => !printing && (chosen ?? (dark.matches ? "dark" : "light")) === "dark";
 export const onTheme = (listener) => listeners.push(listener);
 
 function apply() {
@@ -26,13 +21,10 @@ function apply() {
 }
 
 export function startTheme() {
+  chosen = recall(KEY);
   document.getElementById("theme").addEventListener("click", () => {
-    const next = isDark() ? "light" : "dark";
-    try {
-      localStorage.setItem(KEY, next);
-    } catch {
-      document.documentElement.dataset.theme = next;
-    }
+    chosen = isDark() ? "light" : "dark";
+    remember(KEY, chosen);
     apply();
   });
   dark.addEventListener("change", apply);

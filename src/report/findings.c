@@ -10,6 +10,7 @@
 #include "bench/render.h"
 #include "judge/verdict.h"
 #include "model/prompt.h"
+#include "report/judged_rows.h"
 #include "stats/corrected.h"
 #include "stats/draw.h"
 
@@ -175,9 +176,10 @@ static int by_trial(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int take_label(int64_t trial_id, const char *judge, const char *verdict, void *user,
-                      struct err *err)
+static int take_label(int64_t trial_id, const char *judge, const char *verdict, const char *detail,
+                      void *user, struct err *err)
 {
+    (void)detail;
     (void)err;
     struct findings *s = user;
     struct judged key = {.trial_id = trial_id};
@@ -339,7 +341,8 @@ static void release(struct findings *s)
     *s = (struct findings){0};
 }
 
-static int read_info(struct store *store, struct findings *s, struct err *err)
+static int read_info(struct store *store, const struct findings_params *p, struct findings *s,
+                     struct err *err)
 {
     if (store_get_info(store, "model.name", &s->name, err) != 0 || /* a served one has this */
         (!s->name && store_get_info(store, "model.text.file", &s->name, err) != 0) ||
@@ -353,34 +356,36 @@ static int read_info(struct store *store, struct findings *s, struct err *err)
     if (store_get_info(store, STORE_INFO_PROBE_JUDGE, &s->probe_judge, err) != 0) {
         return -1;
     }
-    if (!s->probe_judge) { /* judged by an older aor */
+    if (!s->judge && p->rules) {
+        s->judge = xstrdup(rule_judge_id(p->rules));
+    }
+    if (!s->probe_judge) { /* judged by an older aor, or by nobody yet */
         s->probe_judge = xstrdup(s->judge);
     }
     return s->judge ? 0
                     : err_set(err, ERR_USAGE, "%s: has no verdicts yet: run aor judge", s->path);
 }
 
-/* Count a run by the judge (NULL: the last one). of_models takes its observations, too, or is NULL.
- */
-static int load(const char *path, const char *judge, const char *labels,
-                struct comparisons *of_models, struct findings *ret, struct err *err)
+/* Count a run; of_models takes its observations, too. */
+static int load(const char *path, const struct findings_params *p, struct comparisons *of_models,
+                struct findings *ret, struct err *err)
 {
     struct store *store = NULL;
     struct findings s = {.path = path,
-                         .judge = xstrdup(judge),
+                         .judge = xstrdup(p->judge),
                          .of_models = of_models,
                          .comparisons = comparisons_new(),
                          .model =
                              factor_model_new(model_factors, model_references, N_MODEL_FACTORS)};
     int ok = -1;
-    if ((labels && listeners_load(labels, &s.listeners, err) != 0) ||
-        store_open(path, STORE_READ, &store, err) != 0 || read_info(store, &s, err) != 0 ||
-        store_each(store, s.probe_judge, take_probe, &s, err) != 0 ||
-        store_each(store, s.judge, take_row, &s, err) != 0 ||
+    if ((p->labels && listeners_load(p->labels, &s.listeners, err) != 0) ||
+        store_open(path, STORE_READ, &store, err) != 0 || read_info(store, p, &s, err) != 0 ||
+        judged_rows_each(store, s.probe_judge, p->rules, take_probe, &s, err) != 0 ||
+        judged_rows_each(store, s.judge, p->rules, take_row, &s, err) != 0 ||
         store_each_verdict(store, take_label, &s, err) != 0) {
         goto out;
     }
-    if (s.n_measures == 0 && s.n_probes == 0) {
+    if (s.n_measures == 0 && s.n_probes == 0 && !p->rules) {
         err_set(err, ERR_USAGE, "%s: has no verdicts of judge %s", path, s.judge);
         goto out;
     }
@@ -439,19 +444,18 @@ static int check_pair(const struct findings *first, const struct findings *other
     return 0;
 }
 
-int findings_load(const char *const *paths, size_t n, const char *judge, const char *labels,
-                  struct findings_set *ret, struct err *err)
+int findings_load(const struct findings_params *p, struct findings_set *ret, struct err *err)
 {
-    struct findings_set set = {.runs = xcalloc(n, sizeof *set.runs),
+    struct findings_set set = {.runs = xcalloc(p->n_paths + 1, sizeof *set.runs),
                                .of_models = comparisons_new()};
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < p->n_paths; i++) {
         for (size_t k = 0; k < i; k++) {
-            if (fs_is_same(paths[k], paths[i])) {
-                err_set(err, ERR_USAGE, "%s: is there twice", paths[i]);
+            if (fs_is_same(p->paths[k], p->paths[i])) {
+                err_set(err, ERR_USAGE, "%s: is there twice", p->paths[i]);
                 goto out;
             }
         }
-        if (load(paths[i], judge, labels, set.of_models, &set.runs[i], err) != 0) {
+        if (load(p->paths[i], p, set.of_models, &set.runs[i], err) != 0) {
             goto out;
         }
         set.n_runs++;
@@ -459,8 +463,8 @@ int findings_load(const char *const *paths, size_t n, const char *judge, const c
             goto out;
         }
     }
-    if (n > 1) {
-        comparisons_compute_models(set.of_models, paths[0], condition_names[CONDITION_MATCHED],
+    if (p->n_paths > 1) {
+        comparisons_compute_models(set.of_models, p->paths[0], condition_names[CONDITION_MATCHED],
                                    &set.compared, &set.n_compared);
     }
     *ret = set;

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/names.h"
 #include "bench/scenario.h"
+#include "judge/rules.h"
 #include "report/listeners.h"
 #include "stats/comparisons.h"
 #include "stats/factors.h"
@@ -115,13 +116,16 @@ struct findings_set {
     size_t n_compared;
 };
 
-/*
- * Count the runs at paths, by the judge (NULL: the last one of each). labels: a file of listeners'
- * labels, or NULL. Fails where a run has no verdicts, is named twice, or is of another benchmark.
- * paths are borrowed until findings_release().
- */
-int findings_load(const char *const *paths, size_t n, const char *judge, const char *labels,
-                  struct findings_set *ret, struct err *err);
+struct findings_params {
+    const char *const *paths; /* [n_paths], borrowed until findings_release() */
+    size_t n_paths;
+    const char *judge;              /* NULL: the last one of each run */
+    const char *labels;             /* a file of listeners' labels, or NULL: none */
+    const struct rule_judge *rules; /* judge what nobody has judged yet (judged_rows.h), or NULL */
+};
+
+/* Count runs. Fails where one has no verdicts, is named twice, or is of another benchmark. */
+int findings_load(const struct findings_params *p, struct findings_set *ret, struct err *err);
 void findings_release(struct findings_set *set);
 
 #endif

@@ -29,9 +29,10 @@ static size_t judge_number(struct table *t, const char *judge)
     return t->n_judges++;
 }
 
-static int take_verdict(int64_t trial_id, const char *judge, const char *verdict, void *user,
-                        struct err *err)
+static int take_verdict(int64_t trial_id, const char *judge, const char *verdict,
+                        const char *detail, void *user, struct err *err)
 {
+    (void)detail;
     struct table *t = user;
     enum verdict v;
     if (!verdict_from_name(verdict, &v)) {

@@ -365,6 +365,11 @@ int tables_run_json(const struct findings *s, json_t **ret, struct err *err)
     return 0;
 }
 
+json_t *tables_models_json(const struct findings_set *set)
+{
+    return comparisons_json(set->compared, set->n_compared);
+}
+
 int tables_set_json(const struct findings_set *set, json_t **ret, struct err *err)
 {
     json_t *runs = json_array();
@@ -377,8 +382,7 @@ int tables_set_json(const struct findings_set *set, json_t **ret, struct err *er
         json_object_set_new(run, "run", json_text(set->runs[i].path));
         json_array_append_new(runs, run);
     }
-    *ret = json_pack("{s:o, s:o}", "runs", runs, "comparisons",
-                     comparisons_json(set->compared, set->n_compared));
+    *ret = json_pack("{s:o, s:o}", "runs", runs, "comparisons", tables_models_json(set));
     return 0;
 }
 

@@ -14,6 +14,9 @@
 int tables_run_json(const struct findings *f, json_t **ret, struct err *err);
 int tables_set_json(const struct findings_set *set, json_t **ret, struct err *err);
 
+/* How runs differ from the first. */
+json_t *tables_models_json(const struct findings_set *set);
+
 /* New references. */
 json_t *tables_kappa_json(const struct kappa *k);
 json_t *tables_judges_json(const struct judges *j);

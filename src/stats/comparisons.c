@@ -19,8 +19,8 @@
 #define SEED 1
 #define MAX_VOICES 20 /* whose every partition is tried */
 
-const char *const comparison_family_names[] = {"context", "strategy", "manner", "gender",
-                                               "twin",    "model",    NULL};
+const char *const comparison_family_names[] = {"context", "strategy", "manner", "snr",
+                                               "gender",  "twin",     "model",  NULL};
 
 /* Factors that vary within a scenario, and the level that others are compared with. */
 enum manner { EMOTION, RATE, SNR, N_MANNERS };
@@ -472,26 +472,27 @@ static bool fit_manners(struct comparisons *c, enum manner n_manners)
                      linear_within(x, y, cluster, n, n_columns, c->strings.n, beta, covariance);
     for (size_t j = 0; is_fitted && j < n_levels; j++) {
         double se = sqrt(covariance[j * n_columns + j]);
-        append(c, (struct comparison){.family = FAMILY_MANNER,
-                                      .kind = "scenario",
-                                      .condition = "matched",
-                                      .strategy = "direct",
-                                      .first_name = manner_references[levels[j].manner],
-                                      .second_name = string_of(c, levels[j].level),
-                                      .n = n,
-                                      .n_clusters = n_clusters,
-                                      .first = NAN,
-                                      .second = NAN,
-                                      .p_durkalski = NAN,
-                                      .ratio = NAN,
-                                      .ratio_low = NAN,
-                                      .ratio_high = NAN,
-                                      .difference = beta[j],
-                                      .se = se,
-                                      .low = beta[j] - Z_95 * se,
-                                      .high = beta[j] + Z_95 * se,
-                                      .p = se > 0 ? normal_two_sided(beta[j] / se) : NAN,
-                                      .method = "within scenarios"});
+        append(c,
+               (struct comparison){.family = levels[j].manner == SNR ? FAMILY_SNR : FAMILY_MANNER,
+                                   .kind = "scenario",
+                                   .condition = "matched",
+                                   .strategy = "direct",
+                                   .first_name = manner_references[levels[j].manner],
+                                   .second_name = string_of(c, levels[j].level),
+                                   .n = n,
+                                   .n_clusters = n_clusters,
+                                   .first = NAN,
+                                   .second = NAN,
+                                   .p_durkalski = NAN,
+                                   .ratio = NAN,
+                                   .ratio_low = NAN,
+                                   .ratio_high = NAN,
+                                   .difference = beta[j],
+                                   .se = se,
+                                   .low = beta[j] - Z_95 * se,
+                                   .high = beta[j] + Z_95 * se,
+                                   .p = se > 0 ? normal_two_sided(beta[j] / se) : NAN,
+                                   .method = "within scenarios"});
     }
     free(beta);
     free(occurs);

@@ -26,8 +26,8 @@ struct observation {
 enum comparison_family {
     FAMILY_CONTEXT,  /* conditions, of scenarios, a strategy at a time */
     FAMILY_STRATEGY, /* strategies against direct, of each kind, a condition at a time */
-    FAMILY_MANNER,   /* emotions against neutral, rates against normal, SNRs against 10 dB: matched,
-                        direct */
+    FAMILY_MANNER,   /* emotions against neutral, rates against normal: matched, direct */
+    FAMILY_SNR,      /* SNRs against 10 dB, by the same model */
     FAMILY_GENDER,   /* female against male: matched, direct */
     FAMILY_TWIN,     /* contrasts against their twin scenarios: Youden's J */
     FAMILY_MODEL,    /* runs against the first: comparisons_compute_models() */
@@ -66,8 +66,8 @@ void comparisons_add(struct comparisons *c, const struct observation *o);
  * Pairs are the same sample and repeat in two cells. Female and male are the two samples of a
  * scenario that share emotion and rate; their p is that of the voices (an exact permutation over
  * all ways to share out the voices, on the difference of the genders' mean voice rates): few voices
- * cannot show much, and p says so. Manners are coefficients of one linear model of refusal on
- * emotion, rate, SNR and gender with a mean for each scenario, and scenario-clustered errors:
+ * cannot show much, and p says so. Manners and SNRs are coefficients of one linear model of refusal
+ * on emotion, rate, SNR and gender with a mean for each scenario, and scenario-clustered errors:
  * adjusted for each other, in differences of rates. Youden's J is the refusal rate of contrasts
  * less that of scenarios in their scenes, over twins.
  */

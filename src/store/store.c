@@ -559,7 +559,7 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
         "SELECT t.id, t.condition, t.strategy, p.id, p.kind, p.scenario, p.category, p.text, "
         "p.alone, p.gender, p.emotion, p.rate, p.voice, p.engine, p.scene, p.snr_db, "
         "r.kind, r.text, r.finish, v.verdict, p.split, y.probe, t.scene, c.names, "
-        "r.answer_at, z.trial, z.value, t.repeat "
+        "r.answer_at, z.trial, z.value, t.repeat, v.detail "
         "FROM trial t JOIN sample p ON p.id = t.sample "
         "LEFT JOIN strategy y ON y.name = t.strategy LEFT JOIN scene c ON c.id = t.scene "
         "LEFT JOIN response r ON r.trial = t.id "
@@ -601,6 +601,7 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
             .response = has_response ? column(st, 17) : NULL,
             .finish = column_or_null(st, 18),
             .verdict = column_or_null(st, 19),
+            .detail = column_or_null(st, 28),
             .is_scored = sqlite3_column_type(st, 25) != SQLITE_NULL,
             .score =
                 sqlite3_column_type(st, 26) != SQLITE_NULL ? sqlite3_column_double(st, 26) : NAN,
@@ -620,9 +621,10 @@ out:
     return ok;
 }
 
-int store_each_verdict(struct store *s, store_verdict_fn fn, void *user, struct err *err)
+/* Call read with every row of sql, until it returns non-zero. */
+typedef int (*row_reader)(sqlite3_stmt *st, void *reader, struct err *err);
+static int each(struct store *s, const char *sql, row_reader read, void *reader, struct err *err)
 {
-    static const char sql[] = "SELECT trial, judge, verdict FROM verdict ORDER BY trial, judge";
     sqlite3_stmt *st = NULL;
     if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK) {
         return fail(s, err);
@@ -630,13 +632,106 @@ int store_each_verdict(struct store *s, store_verdict_fn fn, void *user, struct 
     int code;
     int ok = 0;
     while (ok == 0 && (code = sqlite3_step(st)) == SQLITE_ROW) {
-        ok = fn(sqlite3_column_int64(st, 0), column(st, 1), column(st, 2), user, err);
+        ok = read(st, reader, err);
     }
     if (ok == 0 && code != SQLITE_DONE) {
         ok = fail(s, err);
     }
     sqlite3_finalize(st);
     return ok;
+}
+
+struct verdict_reader {
+    store_verdict_fn fn;
+    void *user;
+};
+
+static int read_verdict(sqlite3_stmt *st, void *reader, struct err *err)
+{
+    struct verdict_reader *r = reader;
+    return r->fn(sqlite3_column_int64(st, 0), column(st, 1), column(st, 2), column_or_null(st, 3),
+                 r->user, err);
+}
+
+struct info_reader {
+    store_info_fn fn;
+    void *user;
+};
+
+static int read_info(sqlite3_stmt *st, void *reader, struct err *err)
+{
+    struct info_reader *r = reader;
+    return r->fn(column(st, 0), column(st, 1), r->user, err);
+}
+
+int store_each_info(struct store *s, store_info_fn fn, void *user, struct err *err)
+{
+    struct info_reader reader = {fn, user};
+    return each(s, "SELECT key, value FROM info ORDER BY key", read_info, &reader, err);
+}
+
+struct scene_reader {
+    store_scene_fn fn;
+    void *user;
+};
+
+static int read_scene(sqlite3_stmt *st, void *reader, struct err *err)
+{
+    struct scene_reader *r = reader;
+    return r->fn(column(st, 0), column(st, 1), column(st, 2), r->user, err);
+}
+
+int store_each_scene(struct store *s, store_scene_fn fn, void *user, struct err *err)
+{
+    struct scene_reader reader = {fn, user};
+    return each(s, "SELECT id, category, words FROM scene ORDER BY id", read_scene, &reader, err);
+}
+
+struct strategy_reader {
+    store_strategy_fn fn;
+    void *user;
+};
+
+static int read_strategy(sqlite3_stmt *st, void *reader, struct err *err)
+{
+    struct strategy_reader *r = reader;
+    struct store_strategy strategy = {column(st, 0), column(st, 1), column(st, 2), column(st, 3)};
+    return r->fn(&strategy, r->user, err);
+}
+
+int store_each_strategy(struct store *s, store_strategy_fn fn, void *user, struct err *err)
+{
+    struct strategy_reader reader = {fn, user};
+    return each(s, "SELECT name, probe, sha256, prompt FROM strategy ORDER BY name", read_strategy,
+                &reader, err);
+}
+
+static int read_state(sqlite3_stmt *st, void *reader, struct err *err)
+{
+    (void)err;
+    struct store_state_counts *c = reader;
+    c->n_trials = sqlite3_column_int64(st, 0);
+    c->n_responses = sqlite3_column_int64(st, 1);
+    snprintf(c->stamp, sizeof c->stamp, "%lld-%lld-%lld-%s-%s", (long long)c->n_trials,
+             (long long)c->n_responses, (long long)sqlite3_column_int64(st, 2), column(st, 3),
+             column(st, 4));
+    return 0;
+}
+
+int store_count_state(struct store *s, struct store_state_counts *ret, struct err *err)
+{
+    return each(s,
+                "SELECT (SELECT count(*) FROM trial), (SELECT count(*) FROM response), "
+                "(SELECT count(*) FROM verdict), coalesce((SELECT max(stored_at) FROM verdict), "
+                "''), coalesce((SELECT max(stored_at) FROM response), '')",
+                read_state, ret, err);
+}
+
+int store_each_verdict(struct store *s, store_verdict_fn fn, void *user, struct err *err)
+{
+    struct verdict_reader reader = {fn, user};
+    return each(s, "SELECT trial, judge, verdict, detail FROM verdict ORDER BY trial, judge",
+                read_verdict, &reader, err);
 }
 
 /* The number in the first row of st, or missing; finalizes st. */

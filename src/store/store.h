@@ -47,10 +47,15 @@ struct store_sample {
     const char *split;
 };
 
+/* Call fn for every fact, by key. Stops at fn's first non-zero return. */
+typedef int (*store_info_fn)(const char *key, const char *value, void *user, struct err *err);
+int store_each_info(struct store *s, store_info_fn fn, void *user, struct err *err);
+
 /* A sample that is there already stays as it is. */
 int store_put_sample(struct store *s, const struct store_sample *sample, struct err *err);
 
-/* A scene by its id; names: one a line. One that is there already stays as it is. */
+/* A scene by its id, with the category it is of, what it is in words, and its names, one a line.
+ * One that is there already stays as it is. */
 int store_put_scene(struct store *s, const char *id, const char *category, const char *words,
                     const char *names, struct err *err);
 
@@ -60,6 +65,14 @@ struct store_strategy {
 };
 /* Fails (ERR_USAGE) where the run has another prompt of that name. */
 int store_put_strategy(struct store *s, const struct store_strategy *strategy, struct err *err);
+
+/* Call fn for every scene and every strategy, by id and name, likewise. */
+typedef int (*store_scene_fn)(const char *id, const char *category, const char *words, void *user,
+                              struct err *err);
+int store_each_scene(struct store *s, store_scene_fn fn, void *user, struct err *err);
+typedef int (*store_strategy_fn)(const struct store_strategy *strategy, void *user,
+                                 struct err *err);
+int store_each_strategy(struct store *s, store_strategy_fn fn, void *user, struct err *err);
 
 /* scene: what is heard or told; may be NULL. A trial that is there already stays as it is. */
 int store_put_trial(struct store *s, const char *sample_id, const char *condition,
@@ -133,6 +146,7 @@ struct store_row {
     const char *response, *finish; /* NULL where there is none */
     const char *answer;            /* the part of response after thoughts; NULL likewise */
     const char *verdict;           /* by the judge asked for; NULL where there is none */
+    const char *detail;            /* what decided it; NULL: not known */
     bool is_scored;
     double score; /* NAN: nothing can be said */
 };
@@ -148,9 +162,12 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
 int store_put_verdict(struct store *s, int64_t trial_id, const char *judge, const char *verdict,
                       const char *detail, struct err *err);
 
-/* Call fn for every verdict, by trial and then by judge. Stops at fn's first non-zero return. */
+/*
+ * Call fn for every verdict, by trial and then by judge; detail: what decided it, or NULL. Stops at
+ * fn's first non-zero return.
+ */
 typedef int (*store_verdict_fn)(int64_t trial_id, const char *judge, const char *verdict,
-                                void *user, struct err *err);
+                                const char *detail, void *user, struct err *err);
 int store_each_verdict(struct store *s, store_verdict_fn fn, void *user, struct err *err);
 
 /* The trial that has an answer; *ret is -1 where there is none. */
@@ -170,6 +187,13 @@ struct store_spending {
     double cost;
 };
 int store_sum_spending(struct store *s, struct store_spending *ret, struct err *err);
+
+/* How far a run is. Other contents have another stamp. */
+struct store_state_counts {
+    int64_t n_trials, n_responses;
+    char stamp[96];
+};
+int store_count_state(struct store *s, struct store_state_counts *ret, struct err *err);
 
 /* How the second answers of the fast mode came out. */
 struct store_checks {
