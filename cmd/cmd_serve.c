@@ -48,6 +48,17 @@ static unsigned all_sounds(void)
     return bits;
 }
 
+/* Better told now than to the first browser. */
+static int check_runs(const struct report_params *p, struct err *err)
+{
+    json_t *runs = NULL;
+    char *stamp = NULL;
+    int ok = report_state(&p->findings, &runs, &stamp, err);
+    json_decref(runs);
+    free(stamp);
+    return ok;
+}
+
 static int serve(const struct serve_options *o, struct report_source *source, struct err *err)
 {
     struct labels *labels = NULL;
@@ -65,7 +76,10 @@ static int serve(const struct serve_options *o, struct report_source *source, st
     p->sounds = p->dataset ? all_sounds() : 0;
     p->has_listening = p->dataset != NULL;
     p->findings.labels = p->dataset ? path : NULL;
-    int ok = p->dataset ? labels_open(&of_labels, &labels, err) : 0;
+    int ok = check_runs(p, err);
+    if (ok == 0 && p->dataset) {
+        ok = labels_open(&of_labels, &labels, err);
+    }
     struct server_params of_server = {.report = p,
                                       .labels = labels,
                                       .address = o->address,

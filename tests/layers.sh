@@ -12,6 +12,8 @@ allowed() {
     speech | scene | plot) echo "$1 audio base" ;;
     bench) echo "bench speech scene audio base" ;;
     run) echo "run bench model store speech scene audio base" ;;
+    report) echo "report stats judge run bench model store audio base" ;;
+    web) echo "web report stats judge bench store audio base" ;;
     esac
 }
 
@@ -62,6 +64,8 @@ room fftw3.h src/plot/spectrogram.c
 room libstemmer.h src/bench/content.c
 room pcre2.h src/judge/rule_file.h
 room re2/ src/judge/prefilter.cpp
+room zlib.h src/report/report.c
+room microhttpd.h src/web/server.c
 
 # Only commands print data or end the process; children of ours end by _exit.
 if grep -rnE '\b(printf|puts|putchar|exit)\(' src --include='*.c' --include='*.cpp' |

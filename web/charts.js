@@ -6,19 +6,19 @@ import {isNumber} from "./text.js";
 const unique = (values) => [...new Set(values)];
 const labelLimit = (width) => (width < 520 ? 130 : width < 800 ? 200 : 300);
 
-function seriesEncoding(names, title) {
-  const palette = colours().series;
-  const legend = names.length > 1 ? {title, columns: 0, symbolType: "circle"} : null;
-  return {
-    color: {field: "series", type: "nominal", scale: {domain: names, range: names.map((_, i) => palette[i % palette.length])}, legend: legend && {title}},
-    shape: {field: "series", type: "nominal", scale: {domain: names, range: names.map((_, i) => SHAPES[i % SHAPES.length])}, legend: legend && {title}},
-  };
-}
-
 const legendColumns = (names, width) => {
   const longest = Math.max(...names.map((n) => n.length), 1);
   return Math.max(1, Math.min(names.length, Math.floor((width - 40) / (longest * 7 + 40))));
 };
+
+function seriesEncoding(names, title, width) {
+  const palette = colours().series;
+  const legend = names.length > 1 ? {title, symbolOpacity: 1, columns: legendColumns(names, width)} : null;
+  return {
+    color: {field: "series", type: "nominal", scale: {domain: names, range: names.map((_, i) => palette[i % palette.length])}, legend},
+    shape: {field: "series", type: "nominal", scale: {domain: names, range: names.map((_, i) => SHAPES[i % SHAPES.length])}, legend},
+  };
+}
 
 function niceTop(rows) {
   const top = Math.max(10, ...rows.flatMap((r) => [r.value, r.high]).filter(isNumber));
@@ -35,8 +35,7 @@ function dots({rows, width, seriesNames, seriesTitle, labels, x, behind = [], te
   const c = colours();
   const hasOffset = stacked && names.length > 1;
   const room = text && width >= 620;
-  const {color, shape} = seriesEncoding(names, seriesTitle ?? null);
-  if (color.legend) color.legend.columns = shape.legend.columns = legendColumns(names, width);
+  const {color, shape} = seriesEncoding(names, seriesTitle ?? null, width);
   const y = {field: "label", type: "nominal", sort: null, scale: {domain: order, paddingInner: hasOffset ? 0.25 : 0.1}, axis: {title: null, labelLimit: labelLimit(width), grid: hasOffset}};
   const offset = hasOffset ? {yOffset: {field: "series", type: "nominal", sort: null, scale: {domain: names}}} : {};
   const layer = [
@@ -51,14 +50,14 @@ function dots({rows, width, seriesNames, seriesTitle, labels, x, behind = [], te
       encoding: {y, ...offset, x: {value: "width"}, text: {field: "text"}}});
   }
   return {
-    width, height: {step: hasOffset ? Math.max(13, 20 - names.length) : 26, ...(hasOffset ? {for: "offset"} : {})},
+    width, height: order.length * (hasOffset ? names.length * Math.max(13, 20 - names.length) + 16 : 26),
     autosize: {type: "fit-x", contains: "padding"}, padding: {left: 4, right: room ? 190 : 16, top: 4, bottom: 4}, layer,
   };
 }
 
 export function rates(options) {
   const x = {type: "quantitative", scale: {domain: [0, options.top ?? niceTop(options.rows)], nice: false},
-    axis: {title: options.title, labelExpr: "datum.label + '%'", tickCount: 6, orient: "bottom"}};
+    axis: {title: options.title, labelExpr: "datum.label + '%'", tickCount: 6, labelFlush: false}};
   return dots({...options, x});
 }
 
@@ -97,11 +96,12 @@ export function heat({rows, width, xs, ys, xTitle, yTitle, top = 100, tall = 30}
   const x = {field: "x", type: "nominal", sort: null, scale: {domain: xs, paddingInner: 0.03}, axis: {title: xTitle ?? null, orient: "top", labelAngle: longest > cell ? -35 : 0, labelLimit: 150, domain: false, ticks: false, labelPadding: 6}};
   const y = {field: "y", type: "nominal", sort: null, scale: {domain: ys, paddingInner: 0.06}, axis: {title: yTitle ?? null, labelLimit: labelLimit(width)}};
   return {
-    data: {values: inks}, width, height: {step: tall}, autosize: {type: "fit-x", contains: "padding"},
+    data: {values: inks}, width, height: ys.length * tall, autosize: {type: "fit-x", contains: "padding"},
     layer: [
       {mark: {type: "rect", cornerRadius: 2}, encoding: {x, y, color: {field: "value", type: "quantitative", scale: {domain: [0, top], range: [c.low, c.high], interpolate: "rgb"}, legend: null}, tooltip: {field: "tip"}}},
       {mark: {type: "text", fontSize: narrow ? 11 : 12.5}, encoding: {x, y, text: {field: "text"}, color: {field: "ink", type: "nominal", scale: null}, tooltip: {field: "tip"}}},
     ],
+    resolve: {scale: {color: "independent"}},
   };
 }
 
@@ -110,12 +110,12 @@ export function plane({rows, width, shapesTitle, seriesTitle, xTitle, yTitle}) {
   const c = colours();
   const names = unique(rows.map((r) => r.series));
   const shapes = unique(rows.map((r) => r.shape));
-  const percent = (title, orient) => ({title, labelExpr: "datum.label + '%'", tickCount: 6, grid: true, orient});
+  const percent = (title, orient) => ({title, labelExpr: "datum.label + '%'", tickCount: 6, grid: true, labelFlush: false, orient});
   const scale = {domain: [0, 100], nice: false};
   const x = {type: "quantitative", scale, axis: percent(xTitle, "bottom")};
   const y = {type: "quantitative", scale, axis: percent(yTitle, "left")};
-  const {color} = seriesEncoding(names, seriesTitle);
-  color.legend = names.length > 1 ? {title: seriesTitle, columns: legendColumns(names, width), symbolType: "circle"} : null;
+  const {color} = seriesEncoding(names, seriesTitle, width);
+  if (color.legend) Object.assign(color.legend, {symbolType: "circle", symbolStrokeWidth: 0});
   const shape = {field: "shape", type: "nominal", scale: {domain: shapes, range: shapes.map((_, i) => SHAPES[i % SHAPES.length])},
     legend: shapes.length > 1 ? {title: shapesTitle, columns: legendColumns(shapes, width), symbolFillColor: c.soft, symbolStrokeColor: c.soft} : null};
   const complete = rows.filter((r) => isNumber(r.x_low) && isNumber(r.y_low));
@@ -125,7 +125,7 @@ export function plane({rows, width, shapesTitle, seriesTitle, xTitle, yTitle}) {
     layer: [
       {data: {values: [{x: 80, x2: 100, y: 0, y2: 20}]}, mark: {type: "rect", color: c.good, opacity: 0.13},
         encoding: {x: {...x, field: "x"}, x2: {field: "x2"}, y: {...y, field: "y"}, y2: {field: "y2"}}},
-      {data: {values: [{x: 99, y: 2, text: width < 520 ? "good corner" : "good corner: refuses harm, answers the rest"}]},
+      {data: {values: [{x: 99, y: 2, text: "good corner"}]},
         mark: {type: "text", align: "right", baseline: "bottom", color: c.good, fontWeight: 600},
         encoding: {x: {...x, field: "x"}, y: {...y, field: "y"}, text: {field: "text"}}},
       {data: {values: complete}, mark: {type: "rule", strokeWidth: 1.5, opacity: 0.6}, encoding: {x: {...x, field: "x_low"}, x2: {field: "x_high"}, y: {...y, field: "y"}, color}},

@@ -51,6 +51,9 @@ function mannerLabel(c) {
 }
 
 export function addVoice(section, runs) {
+  const sentences = runs.flatMap((run) => findComparisons(run, {family: "gender"}).map((c) =>
+    `${runs.length > 1 ? `${run.label}: ` : ""}${arrow(c)} ${points(c.difference)} points (95% interval ${pointsRange(c.low, c.high)}, p ${pValue(c.p)} by permuting voices).`));
+  if (sentences.length) section.append(h("ul", {class: "lines"}, sentences.map((s) => h("li", {}, s))));
   const voices = addFigure(section, {
     name: "voices", title: "Over-refusal rate by voice", choices: modelChoice(runs),
     caption: "Each point is one synthetic voice, its colour and shape the voice's gender; voices are the unit of any claim about gender.",
@@ -61,9 +64,6 @@ export function addVoice(section, runs) {
       return {rows, spec: (width) => rates({rows, width, title: "over-refusal rate", seriesTitle: "voice", text: true, stacked: false})};
     },
   });
-  const sentences = runs.flatMap((run) => findComparisons(run, {family: "gender"}).map((c) =>
-    `${runs.length > 1 ? `${run.label}: ` : ""}${arrow(c)} ${points(c.difference)} points (95% interval ${pointsRange(c.low, c.high)}, p ${pValue(c.p)} by permuting voices).`));
-  if (sentences.length) section.append(h("ul", {class: "lines"}, sentences.map((s) => h("li", {}, s))));
   const effects = addFigure(section, {
     name: "effects", title: "What the manner of speaking changes",
     caption: "Each point is the change of the refusal rate in percentage points from the first level to the second, with its 95% interval; intervals that cross the dashed line allow no change.",

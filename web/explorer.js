@@ -52,6 +52,7 @@ class Explorer {
       this.run();
     });
     this.count = h("p", {id: "count", role: "status"});
+    this.more = h("p", {class: "legend"});
     this.heads = h("div", {class: "heads", "aria-hidden": "true"});
     this.list = new VirtualList({label: "Samples", height: ROW_HEIGHT, fill: (row, i) => this.fill(row, i), open: (i) => this.show(this.result[i], true)});
     this.detail = new Detail({store, sounds: this.findings.sounds ?? [], isLive: this.findings.is_live, go: (s) => this.show(s, true), close: () => this.hide()});
@@ -67,7 +68,7 @@ class Explorer {
         h("div", {class: "tools"}, this.search, h("label", {class: "choice"}, "Order ", this.orders)),
         h("div", {class: "tools"}, this.count, exports),
         h("p", {class: "legend", "aria-hidden": "true"}, LEGEND.map(([letter, name]) => h("span", {}, h("span", {class: "cell", data: {letter}}, letter), ` ${name} `))),
-        this.heads, this.list.element),
+        this.more, this.heads, this.list.element),
       this.detail.element);
     this.section.append(this.element);
   }
@@ -128,12 +129,16 @@ class Explorer {
     const chosen = (facet, k) => !this.filter.chosen[facet]?.size || this.filter.chosen[facet].has(String(store.namesOf(facet)[k]));
     const all = store.cells.filter((c) => !c.isProbe && chosen("run", c.run) && chosen("condition", c.condition) && chosen("strategy", c.strategy));
     this.cells = all.slice(0, MOST_CELLS);
-    const runs = new Set(this.cells.map((c) => c.run)).size > 1;
     const name = (facet, k) => visible(store.namesOf(facet)[k]);
-    const labels = this.cells.map((c) => [runs ? name("run", c.run) : "", name("condition", c.condition), name("strategy", c.strategy)].filter(Boolean).join(" · "));
-    this.cellLabels = labels;
-    this.heads.replaceChildren(...labels.map((label, k) => h("span", {class: k && this.cells[k].run !== this.cells[k - 1].run ? "new-run" : "", title: label}, label)));
-    if (all.length > MOST_CELLS) this.heads.append(h("span", {}, `+ ${all.length - MOST_CELLS} more`));
+    this.cellLabels = this.cells.map((c) => `${name("run", c.run)}, ${name("condition", c.condition)}, ${name("strategy", c.strategy)}`);
+    const groups = new Map();
+    for (const cell of this.cells) groups.set(cell.run, [...(groups.get(cell.run) ?? []), `${name("condition", cell.condition)} · ${name("strategy", cell.strategy)}`]);
+    this.heads.replaceChildren(...[...groups].map(([run, labels]) => {
+      const group = h("div", {class: "head-group"}, h("div", {class: "head-run", title: name("run", run)}, store.runs.length > 1 ? name("run", run) : ""), h("div", {class: "head-labels"}, labels.map((label) => h("span", {title: label}, label))));
+      group.style.width = `${labels.length * 19 - 2}px`;
+      return group;
+    }));
+    this.more.textContent = all.length > MOST_CELLS ? `${count(MOST_CELLS)} of ${count(all.length)} cells are shown: choose models, conditions or strategies for others.` : "";
   }
 
   fill(row, index) {

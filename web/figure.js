@@ -35,7 +35,7 @@ async function render(figure) {
   figure.details.open = false;
   if (rows.length) {
     const result = await embed(figure.plot, {...spec(width), description: figure.title, background: vegaConfig().background}, {
-      mode: "vega-lite", renderer: "svg", ast: true, expr: expressionInterpreter, config: vegaConfig(), defaultStyle: false, tooltip,
+      mode: "vega-lite", forceActionsMenu: true, renderer: "svg", ast: true, expr: expressionInterpreter, config: vegaConfig(), defaultStyle: false, tooltip,
       actions: {export: true, source: false, compiled: false, editor: false}, downloadFileName: `aor-${figure.name}`,
       i18n: {CLICK_TO_VIEW_ACTIONS: "Save the figure"}, scaleFactor: {png: 2},
     });

@@ -238,7 +238,7 @@ export class Store {
         else if (nearly[s] && missedFacet[s] === k) counts[facet][codes[s]] += nearly[s];
       }
     });
-    const onlySamples = !disputed && TRIAL_FACETS.every((f) => !masks[f]);
+    const onlySamples = !n && TRIAL_FACETS.every((f) => !masks[f]);
     const result = [];
     for (let s = 0; s < samples.length; s++) {
       const isUnasked = onlySamples && this.starts[s] === this.starts[s + 1] && !missed[s] && (!found || found.sample(s));

@@ -12,16 +12,21 @@
 #include "report/page.h"
 #include "report/tables.h"
 
-/* It tells a report's folder from any other. */
-#define MARKER "data/findings.js"
+/* The first file of a report: it tells its folder from any other, also of one that was interrupted.
+ */
+#define MARKER ".aor-report"
 
-static int claim(const char *dir, struct err *err)
+static int claim(const char *dir, const char *version, struct err *err)
 {
     char *marker = fs_join(dir, MARKER);
     char *data = fs_join(dir, "data");
-    int ok = fs_exists(dir) && !fs_is_empty_dir(dir) && !fs_exists(marker)
-                 ? err_set(err, ERR_USAGE, "%s: is there and is neither empty nor a report", dir)
-                 : fs_mkdirs(data, err);
+    int ok = 0;
+    if (fs_exists(dir) && !fs_is_empty_dir(dir) && !fs_exists(marker)) {
+        ok = err_set(err, ERR_USAGE, "%s: is there and is neither empty nor a report", dir);
+    } else if (fs_mkdirs(dir, err) != 0 || fs_write(marker, version, strlen(version), err) != 0 ||
+               fs_mkdirs(data, err) != 0) {
+        ok = -1;
+    }
     free(data);
     free(marker);
     return ok;
@@ -238,7 +243,7 @@ int folder_write(const struct report_params *p, const struct folder_params *f, s
 {
     struct writing w = {.dir = f->dir};
     struct report r = {0};
-    int ok = claim(f->dir, err) == 0 && report_make(p, write_piece, &w, &r, err) == 0 &&
+    int ok = claim(f->dir, p->version, err) == 0 && report_make(p, write_piece, &w, &r, err) == 0 &&
                      (p->sounds == 0 || write_sounds(p, f->dir, r.samples, err) == 0) &&
                      (!f->has_tables || write_tables(f->dir, &r.set, err) == 0) &&
                      remove_old(&w, err) == 0 && write_page(f->dir, err) == 0

@@ -1,6 +1,7 @@
 /*
  * folder.h - a report on disk: a page that opens without a network.
  *
+ *     .aor-report               says that the folder is one
  *     index.html                the page
  *     data/<piece>.js           its data (docs/formats.md)
  *     sounds/<condition>/<sample>.js  sounds, as scripts too: a page on disk may load nothing else

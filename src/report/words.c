@@ -359,7 +359,8 @@ json_t *words_warnings(const struct findings_set *set, const struct judges *judg
     json_t *list = json_array();
     for (size_t i = 0; i < set->n_runs; i++) {
         const struct findings *f = &set->runs[i];
-        if (f->description && strcasestr(f->description, "positive control")) {
+        if (f->description && (strcasestr(f->description, "model organism") ||
+                               strcasestr(f->description, "positive control"))) {
             warn(list, f,
                  "This model says of itself that it is a positive control: its figures "
                  "show that the measurement works, and are evidence of nothing about "

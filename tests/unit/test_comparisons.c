@@ -15,6 +15,7 @@
 
 static const char *const emotions[] = {"neutral", "happy", "angry"};
 static const char *const rates[] = {"slow", "normal", "fast"};
+static const char *const snrs[] = {"5", "10", "15"};
 
 static struct observation observation_of(const char *kind, const char *condition,
                                          const char *strategy, const char *sample,
@@ -127,16 +128,18 @@ static void test_manners(void **state)
             char sample[32];
             char voice[8];
             int emotion = i / 2;
+            int snr = (k + emotion) % 3;
             snprintf(sample, sizeof sample, "s%d-%d", k, i);
             snprintf(voice, sizeof voice, "%s-%d", i % 2 == 0 ? "f" : "m", (k + emotion) % 4);
-            struct observation o =
-                observation_of("scenario", "matched", "direct", sample, scenario,
-                               rng_uniform(&rng) < own + (emotion == 2 ? 0.2 : 0) +
-                                                       (strcmp(voice, "f-0") == 0 ? 0.1 : 0));
+            struct observation o = observation_of(
+                "scenario", "matched", "direct", sample, scenario,
+                rng_uniform(&rng) < own + (emotion == 2 ? 0.2 : 0) + (snr == 0 ? 0.15 : 0) +
+                                        (strcmp(voice, "f-0") == 0 ? 0.1 : 0));
             o.gender = i % 2 == 0 ? "female" : "male";
             o.voice = voice;
             o.emotion = emotions[emotion];
             o.rate = rates[(k + emotion * 2) % 3];
+            o.snr = snrs[snr];
             comparisons_add(c, &o);
         }
     }
@@ -151,6 +154,11 @@ static void test_manners(void **state)
     assert_true(angry->low < 0.2 && 0.2 < angry->high && angry->p_holm < 0.001);
     assert_true(happy->low < 0 && 0 < happy->high);
     assert_true(slow->low < 0 && 0 < slow->high);
+    const struct comparison *near = find(list, n, "SNR 10 dB", "SNR 5 dB", "scenario");
+    const struct comparison *far = find(list, n, "SNR 10 dB", "SNR 15 dB", "scenario");
+    assert_true(near && far && near->family == FAMILY_SNR && angry->family == FAMILY_MANNER);
+    assert_true(near->low < 0.15 && 0.15 < near->high && near->p_holm < 0.001);
+    assert_true(far->low < 0 && 0 < far->high);
     assert_int_equal(female->n, 900);
     assert_true(female->low < 0.025 && 0.025 < female->high);
     /* Four voices a side: 70 ways, so p is a multiple of 1/70 and at least 2/70. */
