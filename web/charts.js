@@ -93,7 +93,7 @@ export function heat({rows, width, xs, ys, xTitle, yTitle, top = 100, tall = 30}
   const cell = (width - labelLimit(width) / 1.6) / xs.length;
   const longest = Math.max(...xs.map((x) => String(x).length)) * 7;
   const inks = rows.map((r) => ({...r, ink: isNumber(r.value) && r.value / top > 0.55 ? (isDark() ? "#14171a" : "#ffffff") : c.ink}));
-  const x = {field: "x", type: "nominal", sort: null, scale: {domain: xs, paddingInner: 0.03}, axis: {title: xTitle ?? null, orient: "top", labelAngle: longest > cell ? -35 : 0, labelLimit: 150, domain: false, ticks: false, labelPadding: 6}};
+  const x = {field: "x", type: "nominal", sort: null, scale: {domain: xs, paddingInner: 0.03}, axis: {title: xTitle ?? null, orient: "top", labelAngle: longest > cell ? -35 : 0, labelLimit: longest > cell ? 130 : cell, domain: false, ticks: false, labelPadding: 6}};
   const y = {field: "y", type: "nominal", sort: null, scale: {domain: ys, paddingInner: 0.06}, axis: {title: yTitle ?? null, labelLimit: labelLimit(width)}};
   return {
     data: {values: inks}, width, height: ys.length * tall, autosize: {type: "fit-x", contains: "padding"},

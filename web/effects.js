@@ -65,10 +65,10 @@ export function addVoice(section, runs) {
     },
   });
   const effects = addFigure(section, {
-    name: "effects", title: "What the manner of speaking changes",
+    name: "effects", title: "What voice, manner and SNR change",
     caption: "Each point is the change of the refusal rate in percentage points from the first level to the second, with its 95% interval; intervals that cross the dashed line allow no change.",
     make: () => {
-      const rows = runs.flatMap((run) => run.comparisons.filter((c) => c.family === "gender" || c.family === "manner").flatMap((c) =>
+      const rows = runs.flatMap((run) => run.comparisons.filter((c) => ["gender", "manner", "snr"].includes(c.family)).flatMap((c) =>
         findComparisons({comparisons: [c]}, {}).map(() => differenceRow(c, mannerLabel(c), run.label))));
       const group = (label) => MANNER_ORDER.findIndex((m) => label.startsWith(m));
       const labels = [...new Set(rows.map((r) => r.label))].sort((a, b) => group(a) - group(b));

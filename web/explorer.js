@@ -89,7 +89,7 @@ class Explorer {
         else set.delete(String(names[k]));
         this.run();
       });
-      return {k, box, number, label: h("label", {}, box, h("span", {class: "value"}, visible(names[k])), number)};
+      return {k, box, number, label: h("label", {}, box, h("span", {class: "value"}, facet === "verdict" && names[k] === "none" ? "no verdict" : visible(names[k])), number)};
     });
     const mark = h("span", {class: "chosen"});
     const element = h("details", {data: {filter: facet}, open: OPEN_AT_FIRST.has(facet)}, h("summary", {}, title, " ", mark), h("div", {class: "values"}, entries.map((e) => e.label)));
@@ -120,6 +120,7 @@ class Explorer {
     this.list.active = this.open === null ? -1 : samples.indexOf(this.open);
     this.list.element.scrollTop = 0;
     this.list.show(samples.length);
+    this.heads.style.paddingRight = `calc(.6rem + 1px + ${this.list.element.offsetWidth - 2 - this.list.element.clientWidth}px)`;
     performance.measure("filter", {start, end: performance.now()});
     if (!keepAddress) this.writeAddress();
   }

@@ -84,7 +84,7 @@ function screen(name, ...content) {
 function choices({field, options, keyNames, className, after}) {
   const buttons = options.map(([value, text], i) => {
     const key = keyNames[i];
-    const button = h("button", {type: "button", data: {value, field}, "aria-pressed": draft[field] === value, "aria-keyshortcuts": key}, key ? h("kbd", {}, key.toUpperCase()) : null, h("span", {}, visible(text)));
+    const button = h("button", {type: "button", data: {value, field}, "aria-pressed": String(draft[field] === value), "aria-keyshortcuts": key}, key ? h("kbd", {}, key.toUpperCase()) : null, h("span", {}, visible(text)));
     const choose = () => {
       draft[field] = value;
       keepDraft();
