@@ -11,5 +11,6 @@ status=0
 [ "$status" -eq 0 ] || [ "$status" -eq 3 ] || exit "$status"
 "$aor" judge "$dir/aor-tiny.db" >/dev/null
 "$aor" stats "$dir/aor-tiny.db"
+"$aor" report "$dir/aor-tiny.db" -b "$dir/bench" -o "$dir/report"
 echo
-echo "Benchmark: $dir/bench   answers: $dir/aor-tiny.db"
+echo "Benchmark: $dir/bench   answers: $dir/aor-tiny.db   report: open $dir/report/index.html"

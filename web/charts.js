@@ -4,7 +4,7 @@ import {colours, isDark, SHAPES} from "./theme.js";
 import {isNumber} from "./text.js";
 
 const unique = (values) => [...new Set(values)];
-const labelLimit = (width) => (width < 520 ? 130 : width < 800 ? 200 : 300);
+const labelLimit = (width) => (width < 520 ? 165 : width < 800 ? 200 : 300);
 
 const legendColumns = (names, width) => {
   const longest = Math.max(...names.map((n) => n.length), 1);
@@ -51,7 +51,7 @@ function dots({rows, width, seriesNames, seriesTitle, labels, x, behind = [], te
   }
   return {
     width, height: order.length * (hasOffset ? names.length * Math.max(13, 20 - names.length) + 16 : 26),
-    autosize: {type: "fit-x", contains: "padding"}, padding: {left: 4, right: room ? 190 : 16, top: 4, bottom: 4}, layer,
+    autosize: {type: "fit-x", contains: "padding"}, padding: {left: 4, right: 8, top: 4, bottom: 4}, layer,
   };
 }
 

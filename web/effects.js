@@ -42,12 +42,11 @@ export function addWhere(section, runs) {
   if (!made) section.append(h("p", {class: "note"}, "No rates by category were measured."));
 }
 
-const MANNER_ORDER = ["Gender", "Emotion", "Rate", "SNR"];
-
-function mannerLabel(c) {
-  if (c.family === "gender") return `Gender: ${arrow(c)}`;
-  if (String(c.first).startsWith("SNR")) return arrow(c);
-  return `${["slow", "fast"].includes(c.second) || c.first === "normal" ? "Rate" : "Emotion"}: ${arrow(c)}`;
+/** Gender, emotion, rate, SNR. */
+function mannerGroup(c) {
+  if (c.family === "gender") return 0;
+  if (String(c.first).startsWith("SNR")) return 3;
+  return c.first === "normal" ? 2 : 1;
 }
 
 export function addVoice(section, runs) {
@@ -68,11 +67,10 @@ export function addVoice(section, runs) {
     name: "effects", title: "What voice, manner and SNR change",
     caption: "Each point is the change of the refusal rate in percentage points from the first level to the second, with its 95% interval; intervals that cross the dashed line allow no change.",
     make: () => {
-      const rows = runs.flatMap((run) => run.comparisons.filter((c) => ["gender", "manner", "snr"].includes(c.family)).flatMap((c) =>
-        findComparisons({comparisons: [c]}, {}).map(() => differenceRow(c, mannerLabel(c), run.label))));
-      const group = (label) => MANNER_ORDER.findIndex((m) => label.startsWith(m));
-      const labels = [...new Set(rows.map((r) => r.label))].sort((a, b) => group(a) - group(b));
-      return {rows, spec: (width) => differences({rows, width, labels, seriesNames: runs.map((r) => r.label), title: "change in points", seriesTitle: "model"})};
+      const chosen = runs.flatMap((run) => findComparisons(run, {}).filter((c) => ["gender", "manner", "snr"].includes(c.family)).map((c) => ({c, run})));
+      chosen.sort((a, b) => mannerGroup(a.c) - mannerGroup(b.c));
+      const rows = chosen.map(({c, run}) => differenceRow(c, arrow(c), run.label));
+      return {rows, spec: (width) => differences({rows, width, seriesNames: runs.map((r) => r.label), title: "change in points", seriesTitle: "model"})};
     },
   });
   if (!voices && !effects) section.append(h("p", {class: "note"}, "No rates by voice or manner were measured."));

@@ -147,7 +147,7 @@ function showSound() {
   const play = h("button", {type: "button", id: "play", "aria-keyshortcuts": "P"}, h("span", {}, "▶ Play"), h("kbd", {}, "P"));
   const sound = audio;
   let wasHeard = Boolean(draft.played);
-  for (const name of ["play", "pause", "ended"]) sound.addEventListener(name, () => (play.firstChild.textContent = sound.paused ? "▶ Play" : "⏸ Pause"));
+  for (const name of ["play", "pause", "ended"]) sound.addEventListener(name, () => (play.firstChild.textContent = sound.paused ? "▶ Play" : "‖ Pause"));
   sound.addEventListener("play", () => {
     wasHeard = draft.played = true;
     keepDraft();

@@ -80,7 +80,7 @@ export class Player {
   }
 
   follow() {
-    this.button.textContent = this.audio.paused ? "▶ Play" : "⏸ Pause";
+    this.button.textContent = this.audio.paused ? "▶ Play" : "‖ Pause";
     const step = () => {
       this.draw();
       if (!this.audio.paused) requestAnimationFrame(step);

@@ -62,6 +62,7 @@ await step("sound");
 check("an item is asked again with what was stored", (await page.$eval("#heard", (t) => t.value)) === "words of sample 2");
 await page.keyboard.press("p");
 await page.waitForFunction(() => document.getElementById("player").currentTime > 0.05, null, {timeout: 10000});
+await page.keyboard.press("1");
 await page.keyboard.press("Enter");
 await step("answer");
 await page.keyboard.press("Enter");
