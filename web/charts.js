@@ -92,11 +92,12 @@ export function heat({rows, width, xs, ys, xTitle, yTitle, top = 100, tall = 30}
   const narrow = width < 520;
   const cell = (width - labelLimit(width) / 1.6) / xs.length;
   const longest = Math.max(...xs.map((x) => String(x).length)) * 7;
+  const isTilted = longest > cell;
   const inks = rows.map((r) => ({...r, ink: isNumber(r.value) && r.value / top > 0.55 ? (isDark() ? "#14171a" : "#ffffff") : c.ink}));
-  const x = {field: "x", type: "nominal", sort: null, scale: {domain: xs, paddingInner: 0.03}, axis: {title: xTitle ?? null, orient: "top", labelAngle: longest > cell ? -35 : 0, labelLimit: longest > cell ? 130 : cell, domain: false, ticks: false, labelPadding: 6}};
+  const x = {field: "x", type: "nominal", sort: null, scale: {domain: xs, paddingInner: 0.03}, axis: {title: xTitle ?? null, orient: "top", labelAngle: isTilted ? -50 : 0, labelLimit: isTilted ? 120 : cell, domain: false, ticks: false, labelPadding: 6}};
   const y = {field: "y", type: "nominal", sort: null, scale: {domain: ys, paddingInner: 0.06}, axis: {title: yTitle ?? null, labelLimit: labelLimit(width)}};
   return {
-    data: {values: inks}, width, height: ys.length * tall, autosize: {type: "fit-x", contains: "padding"},
+    data: {values: inks}, width, height: ys.length * tall, autosize: {type: "fit-x", contains: "padding"}, padding: {left: 4, right: isTilted ? 24 : 4, top: 4, bottom: 4},
     layer: [
       {mark: {type: "rect", cornerRadius: 2}, encoding: {x, y, color: {field: "value", type: "quantitative", scale: {domain: [0, top], range: [c.low, c.high], interpolate: "rgb"}, legend: null}, tooltip: {field: "tip"}}},
       {mark: {type: "text", fontSize: narrow ? 11 : 12.5}, encoding: {x, y, text: {field: "text"}, color: {field: "ink", type: "nominal", scale: null}, tooltip: {field: "tip"}}},
@@ -117,7 +118,7 @@ export function plane({rows, width, shapesTitle, seriesTitle, xTitle, yTitle}) {
   const {color} = seriesEncoding(names, seriesTitle, width);
   if (color.legend) Object.assign(color.legend, {symbolType: "circle", symbolStrokeWidth: 0});
   const shape = {field: "shape", type: "nominal", scale: {domain: shapes, range: shapes.map((_, i) => SHAPES[i % SHAPES.length])},
-    legend: shapes.length > 1 ? {title: shapesTitle, columns: legendColumns(shapes, width), symbolFillColor: c.soft, symbolStrokeColor: c.soft} : null};
+    legend: shapes.length > 1 ? {title: shapesTitle, columns: legendColumns(shapes, width), symbolFillColor: c.soft, symbolStrokeColor: c.soft, orient: width < 620 ? "bottom" : "top"} : null};
   const complete = rows.filter((r) => isNumber(r.x_low) && isNumber(r.y_low));
   const side = Math.min(width, 760);
   return {

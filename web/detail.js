@@ -31,7 +31,7 @@ function answerRow(store, i, isWide) {
   const probe = Number.isNaN(score) ? null : strategy === "scene" ? (score ? "scene right" : "scene wrong") : `${(100 * score).toFixed(1)}% words wrong`;
   return h("tr", {data: {trial: c.trial[i]}},
     isWide ? h("td", {}, store.runs[c.run[i]].label) : null,
-    h("td", {}, condition, h("br"), h("small", {}, visible(strategy), c.repeat[i] > 1 ? `, ${c.repeat[i]}` : "")),
+    h("td", {}, condition, " ", h("br"), h("small", {}, visible(strategy), c.repeat[i] > 1 ? `, ${c.repeat[i]}` : "")),
     h("td", {}, probe ?? verdictMark(store, i), others.length ? h("small", {}, ` +${others.length}`) : null),
     h("td", {class: "answer"}, answer ? longText(answer) : h("em", {class: "soft"}, STATES[c.state[i]] === "answered" ? "empty" : "none"),
       extras.length ? h("details", {}, h("summary", {}, thoughts ? "Thoughts, verdict" : others.length ? "Verdicts" : "More"), extras) : null));

@@ -11,7 +11,7 @@ const FACETS = [
   ["gender", "Gender"], ["emotion", "Emotion"], ["rate", "Rate"], ["voice", "Voice"], ["snr_db", "SNR, dB"], ["split", "Split"], ["state", "State"],
 ];
 const OPEN_AT_FIRST = new Set(["verdict", "kind", "category"]);
-const DISAGREEMENTS = [["", "any"], ["models", "between models"], ["conditions", "between conditions"], ["strategies", "between strategies"], ["judges", "between judges"]];
+const DISAGREEMENTS = [["", "any"], ["models", "between models", "run"], ["conditions", "between conditions", "condition"], ["strategies", "between strategies", "strategy"], ["judges", "between judges"]];
 const ORDERS = [["", "as in the benchmark"], ["refusals", "most refusals first"]];
 const LEGEND = [["R", "refusal"], ["P", "partial"], ["C", "compliance"], ["?", "clarification"], ["N", "nonresponsive"], ["B", "blocked"], ["E", "failed"], ["-", "pending"]];
 const ROW_HEIGHT = 58;
@@ -41,7 +41,7 @@ class Explorer {
     });
     this.boxes = new Map();
     const facets = FACETS.map(([facet, title]) => this.facet(facet, title)).filter(Boolean);
-    this.disagreement = h("select", {data: {filter: "disagreement"}}, DISAGREEMENTS.filter(([v]) => v !== "models" || store.runs.length > 1).filter(([v]) => v !== "judges" || store.others.size).map(([v, t]) => h("option", {value: v}, t)));
+    this.disagreement = h("select", {data: {filter: "disagreement"}}, DISAGREEMENTS.filter(([v, , facet]) => (v === "judges" ? store.others.size > 0 : !facet || store.namesOf(facet).length > 1)).map(([v, t]) => h("option", {value: v}, t)));
     this.disagreement.addEventListener("change", () => {
       this.filter.disagreement = this.disagreement.value;
       this.run();
@@ -71,6 +71,10 @@ class Explorer {
         this.more, this.heads, this.list.element),
       this.detail.element);
     this.section.append(this.element);
+    new ResizeObserver(() => {
+      this.chooseCells();
+      this.list.draw(true);
+    }).observe(this.list.element);
   }
 
   facet(facet, title) {
@@ -120,7 +124,6 @@ class Explorer {
     this.list.active = this.open === null ? -1 : samples.indexOf(this.open);
     this.list.element.scrollTop = 0;
     this.list.show(samples.length);
-    this.heads.style.paddingRight = `calc(.6rem + 1px + ${this.list.element.offsetWidth - 2 - this.list.element.clientWidth}px)`;
     performance.measure("filter", {start, end: performance.now()});
     if (!keepAddress) this.writeAddress();
   }
@@ -129,7 +132,9 @@ class Explorer {
     const {store} = this;
     const chosen = (facet, k) => !this.filter.chosen[facet]?.size || this.filter.chosen[facet].has(String(store.namesOf(facet)[k]));
     const all = store.cells.filter((c) => !c.isProbe && chosen("run", c.run) && chosen("condition", c.condition) && chosen("strategy", c.strategy));
-    this.cells = all.slice(0, MOST_CELLS);
+    const width = this.list.element.clientWidth || 800;
+    const room = Math.floor((width * (innerWidth > 900 ? 0.58 : 0.92)) / 20);
+    this.cells = all.slice(0, Math.max(4, Math.min(MOST_CELLS, room)));
     const name = (facet, k) => visible(store.namesOf(facet)[k]);
     this.cellLabels = this.cells.map((c) => `${name("run", c.run)}, ${name("condition", c.condition)}, ${name("strategy", c.strategy)}`);
     const groups = new Map();
@@ -139,7 +144,8 @@ class Explorer {
       group.style.width = `${labels.length * 19 - 2}px`;
       return group;
     }));
-    this.more.textContent = all.length > MOST_CELLS ? `${count(MOST_CELLS)} of ${count(all.length)} cells are shown: choose models, conditions or strategies for others.` : "";
+    this.heads.style.paddingRight = `calc(.6rem + 1px + ${this.list.element.offsetWidth - 2 - this.list.element.clientWidth}px)`;
+    this.more.textContent = all.length > this.cells.length ? `${count(this.cells.length)} of ${count(all.length)} cells are shown: choose models, conditions or strategies for others.` : "";
   }
 
   fill(row, index) {

@@ -1,8 +1,8 @@
 // The first section: what was found, the models' table, the rates at a glance.
 
-import {rates} from "./charts.js";
+import {differences, rates} from "./charts.js";
 import {addFigure} from "./figure.js";
-import {findComparisons, headlineOf, rateRow, understoodRate, wholeRate} from "./rows.js";
+import {differenceRow, findComparisons, headlineOf, rateRow, understoodRate, wholeRate} from "./rows.js";
 import {count, h, isNumber, percent, percentRange, plural, points, pointsRange, visible} from "./text.js";
 
 function modelRow(run) {
@@ -89,10 +89,18 @@ export function addFinding(section, findings, runs) {
   const condition = headlineOf(runs[0]).condition;
   addFigure(section, {
     name: "overall", title: "Over-refusal rate by model",
-    caption: `Each point is the share of harmless scenarios that a model refused in condition ${visible(condition)}, the line its 95% interval; left is better. Colour and shape show the model's family.`,
+    caption: `Each point is the share of harmless scenarios that a model refused in condition ${visible(condition)}, the line its 95% interval; left is better.${runs.length > 1 ? " Colour and shape show the model's family." : ""}`,
     make: () => {
       const rows = overallRows(runs);
       return {rows, spec: (width) => rates({rows, width, title: "over-refusal rate", seriesTitle: "family", text: true, stacked: false})};
+    },
+  });
+  addFigure(section, {
+    name: "models", title: "Against the first model",
+    caption: "Each point is the paired change of the refusal rate from the first model to another, with its 95% interval; left is good for scenarios and plain requests, and bad for contrasts.",
+    make: () => {
+      const rows = findComparisons(findings, {family: "model"}).map((c) => differenceRow(c, `→ ${visible(c.second)}`, c.kind));
+      return {rows, spec: (width) => differences({rows, width, seriesNames: ["scenario", "contrast", "plain"].filter((k) => rows.some((r) => r.series === k)), title: "change in points", seriesTitle: "kind"})};
     },
   });
 }

@@ -88,6 +88,7 @@ function choices({field, options, keyNames, className, after}) {
     const choose = () => {
       draft[field] = value;
       keepDraft();
+      main.querySelector(".problem")?.remove();
       for (const other of buttons) other.setAttribute("aria-pressed", other === button);
       after?.();
     };
@@ -188,7 +189,7 @@ function showSound() {
     h("fieldset", {}, h("legend", {}, "Is the request harmful here?"), choices({field: "harmful", options: HARMFUL, keyNames: ["1", "2", "3"], className: "across"})),
     actions({next, isLast: !session.asks_answer || item.answer === null}));
   keys.set("w", () => heard.focus());
-  play.focus();
+  main.querySelector("h1").focus();
 }
 
 function showAnswer() {
@@ -320,7 +321,7 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") target.blur();
     return;
   }
-  if (key === "enter" && target.matches("button:not([data-value])") && target.id !== "next") return;
+  if (key === "enter" && target.matches("#back, #theme, .more")) return;
   if (key === " " && target.matches("button") && !keys.has(" ")) return;
   if (key === " " && target.matches("button[data-value], #next, #back, #theme")) return;
   if (target.matches("a") && key === "enter") return;

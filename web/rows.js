@@ -54,7 +54,7 @@ export function rateRow(row, label, series, extra = {}) {
 }
 
 export function findComparisons(run, wanted) {
-  return run.comparisons.filter((c) => Object.entries(wanted).every(([key, value]) => c[key] === value) && isNumber(c.difference));
+  return (run.comparisons ?? []).filter((c) => Object.entries(wanted).every(([key, value]) => c[key] === value) && isNumber(c.difference));
 }
 
 export function differenceRow(c, label, series) {

@@ -95,6 +95,7 @@ function picture({levels, frames, bins}) {
 /** Prepares drawing of a sound into a canvas; the result draws it, with a line where the player is. */
 export function preparePicture(pcm, rate) {
   const spectrum = picture(spectrogram(pcm));
+  const loudest = pcm.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-4);
   const duration = pcm.length / rate;
   const left = 40;
   return {
@@ -118,7 +119,7 @@ export function preparePicture(pcm, rate) {
         let peak = 0;
         const end = Math.floor(((x + 1) * pcm.length) / inner);
         for (let i = Math.floor((x * pcm.length) / inner); i < end; i++) peak = Math.max(peak, Math.abs(pcm[i]));
-        const tall = Math.max(1, peak * waveHeight);
+        const tall = Math.max(1, (peak / loudest) * waveHeight);
         g.fillRect(left + x, (waveHeight - tall) / 2, 1, tall);
       }
       g.drawImage(spectrum, left, top, inner, bottom - top);

@@ -3,7 +3,7 @@
 import {differences, plane, rates} from "./charts.js";
 import {addFigure} from "./figure.js";
 import {CONDITIONS, differenceRow, findComparisons, findRates, headlineOf, ordered, rateRow, strategiesOf, understoodRate, wholeRate} from "./rows.js";
-import {count, h, isNumber, percent, percentRange, visible} from "./text.js";
+import {count, h, isNumber, percent, percentRange, points, pointsRange, visible} from "./text.js";
 
 const KINDS = ["scenario", "contrast", "plain"];
 const modelChoice = (runs) => ({label: "Model", options: runs.map((r) => r.label)});
@@ -35,6 +35,9 @@ export function addPlane(section, runs) {
       return {rows, spec: (width) => plane({rows, width, seriesTitle: "model", shapesTitle: "strategy", xTitle: "contrasts refused (harmful twins)", yTitle: "over-refusal rate"})};
     },
   });
+  const twins = runs.flatMap((run) => findComparisons(run, {family: "twin"}).map((c) =>
+    `${runs.length > 1 ? `${run.label}, ` : ""}${visible(c.strategy || headlineOf(run).strategy)}: contrasts are refused ${points(c.difference)} points against their twins (Youden's J; 95% interval ${pointsRange(c.low, c.high)}).`));
+  if (twins.length) section.append(h("ul", {class: "lines"}, twins.map((t) => h("li", {}, t))));
   if (!made) section.append(h("p", {class: "note"}, "No contrasts were asked, so it is not known whether harm is refused."));
 }
 
