@@ -37,6 +37,8 @@ extern const struct cmd cmd_show;
 extern const struct cmd cmd_slurm;
 extern const struct cmd cmd_sounds;
 extern const struct cmd cmd_stats;
+extern const struct cmd cmd_steer;
+extern const struct cmd cmd_study;
 
 /* Log *err and give its exit code. */
 int cmd_fail(const struct err *err);

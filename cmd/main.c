@@ -10,10 +10,10 @@
 #include "bench/render.h"
 #include "cmd.h"
 
-static const struct cmd *const commands[] = {&cmd_build,  &cmd_check, &cmd_show,   &cmd_export,
-                                             &cmd_plan,   &cmd_run,   &cmd_merge,  &cmd_slurm,
-                                             &cmd_judge,  &cmd_stats, &cmd_report, &cmd_serve,
-                                             &cmd_models, &cmd_pull,  &cmd_sounds, &cmd_doctor};
+static const struct cmd *const commands[] = {
+    &cmd_build,  &cmd_check, &cmd_show,   &cmd_export, &cmd_plan,   &cmd_run,
+    &cmd_merge,  &cmd_slurm, &cmd_judge,  &cmd_stats,  &cmd_study,  &cmd_steer,
+    &cmd_report, &cmd_serve, &cmd_models, &cmd_pull,   &cmd_sounds, &cmd_doctor};
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 
 int cmd_fail(const struct err *err)

@@ -13,6 +13,7 @@ allowed() {
     bench) echo "bench speech scene audio base" ;;
     run) echo "run bench model store speech scene audio base" ;;
     report) echo "report stats judge run bench model store audio base" ;;
+    steer) echo "steer report stats judge run bench model store audio base" ;;
     web) echo "web report stats judge bench store audio base" ;;
     esac
 }

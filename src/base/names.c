@@ -1,7 +1,6 @@
 #include "base/names.h"
 
 #include <search.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +43,8 @@ bool name_set_add(struct name_set *set, const char *name, size_t number, size_t 
 
 bool name_set_find(const struct name_set *set, const char *name, size_t *ret_number)
 {
-    struct named key = {(char *)(uintptr_t)name, 0};
+    struct named key = {.number = 0};
+    memcpy(&key.name, &name, sizeof name); /* it is only read */
     struct named **at = tfind(&key, &set->root, compare);
     if (at && ret_number) {
         *ret_number = (*at)->number;

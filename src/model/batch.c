@@ -63,10 +63,11 @@ struct batch {
     struct seat *seats;
     int n_seats, n_parallel, n_running;
     struct group group; /* .asked NULL: none waits */
-    bool is_plain, is_fast, is_steered;
+    bool is_plain, is_fast, is_steered, has_new_direction;
     struct llama_context *checker; /* fast mode: one sequence, for second answers */
     size_t n_admitted;
-    int64_t evaluated; /* the question whose tail is; -1: what several share */
+    int64_t evaluated;         /* the question whose tail is; -1: what several share */
+    llama_pos instruction_end; /* of it; -1: not in what is evaluated */
     local_residual_fn on_residual;
     void *residual_user;
     float *residual; /* [MAX_ROWS * n_embd] */
@@ -123,7 +124,10 @@ static int decode_tokens(struct batch *b, struct llama_context *context, llama_s
         b->rows.n_tokens = 0;
         for (; i < t->n && b->rows.n_tokens < MAX_ROWS; i++) {
             add_row(b, t->ids[i], *n_past, seq, wants_logits && i + 1 == t->n,
-                    (struct local_row){.id = b->evaluated, .position = *n_past});
+                    (struct local_row){.id = b->evaluated,
+                                       .position = *n_past,
+                                       .is_choosing = wants_logits && i + 1 == t->n,
+                                       .ends_instruction = *n_past == b->instruction_end});
             (*n_past)++;
         }
         if (decode_rows(b, context, err) != 0) {
@@ -399,8 +403,10 @@ static int seat_next(struct batch *b, struct group *g, model_done_fn done, void 
     g->next++;
     b->n_running++;
     b->evaluated = a->id;
+    b->instruction_end = a->n_instruction > 0 ? s->n_past + (llama_pos)a->n_instruction - 1 : -1;
     int ok = decode_tokens(b, b->context, seq_of(seat), &a->tail, true, &s->n_past, err);
     b->evaluated = -1;
+    b->instruction_end = -1;
     return ok == 0 ? choose(b, seat, -1, done, user, err) : -1;
 }
 
@@ -452,7 +458,8 @@ static void add_seat(struct batch *b, int seat)
 {
     struct seat *s = &b->seats[seat];
     add_row(b, s->token, s->n_past, seq_of(seat), true,
-            (struct local_row){.id = s->id, .position = s->n_past, .is_generated = true});
+            (struct local_row){
+                .id = s->id, .position = s->n_past, .is_generated = true, .is_choosing = true});
     s->n_past++;
 }
 
@@ -516,6 +523,13 @@ size_t batch_n_pending(const struct local_model *m)
     return (size_t)m->batch->n_running + (g->n - g->next);
 }
 
+/* What it holds was evaluated otherwise. */
+static void forget_head(struct batch *b)
+{
+    b->head.n = 0;
+    clear_seq(b, HEAD_SEQ);
+}
+
 static int steer(struct local_model *m, bool is_steered, struct err *err)
 {
     struct batch *b = m->batch;
@@ -529,8 +543,8 @@ static int steer(struct local_model *m, bool is_steered, struct err *err)
         }
     }
     b->is_steered = is_steered;
-    b->head.n = 0;
-    clear_seq(b, HEAD_SEQ);
+    b->has_new_direction = false;
+    forget_head(b);
     return 0;
 }
 
@@ -550,7 +564,7 @@ int batch_submit(struct local_model *m, const struct audio *audio,
             return err_set(err, ERR_USAGE, "a question without a direction, or without a text");
         }
     }
-    if (questions[0].is_steered != b->is_steered) {
+    if (questions[0].is_steered != b->is_steered || (b->is_steered && b->has_new_direction)) {
         if (batch_n_pending(m) > 0) {
             return err_set(err, ERR_USAGE, "steered and plain questions at one time");
         }
@@ -630,6 +644,7 @@ void local_on_residual(struct model *model, local_residual_fn fn, void *user)
         b->residual = xmalloc(MAX_ROWS * (size_t)llama_model_n_embd(m->text) * sizeof(float));
         b->residual_rows = xmalloc(MAX_ROWS * sizeof *b->residual_rows);
     }
+    forget_head(b);
     b->on_residual = fn;
     b->residual_user = user;
 }
@@ -698,6 +713,7 @@ int batch_open(struct local_model *m, const struct local_params *p, struct batch
     struct batch *b = xcalloc(1, sizeof *b);
     b->model = m;
     b->evaluated = -1;
+    b->instruction_end = -1;
     b->n_parallel = m->n_parallel;
     b->n_seats = m->n_parallel + 1; /* one more for a group's base */
     b->is_fast = p->is_fast;
@@ -743,6 +759,11 @@ void batch_free(struct batch *b)
     llama_free(b->context);
     llama_free(b->checker);
     free(b);
+}
+
+void batch_forget_direction(struct batch *b)
+{
+    b->has_new_direction = true;
 }
 
 bool batch_is_plain(const struct batch *b)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 
 /* The layer that a tensor's name means; -1: none. */
@@ -79,4 +80,58 @@ int direction_load(const char *path, int n_embd, int n_layers, double strength, 
     }
     free(data);
     return -1;
+}
+
+static bool is_zero(const float *v, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (v[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add_tensors(struct gguf_context *file, struct ggml_context *tensors, int n_embd,
+                        int n_layers, const float *vectors)
+{
+    for (int layer = 1; layer < n_layers; layer++) {
+        const float *v = vectors + (size_t)(layer - 1) * (size_t)n_embd;
+        if (!is_zero(v, n_embd)) {
+            struct ggml_tensor *t = ggml_new_tensor_1d(tensors, GGML_TYPE_F32, n_embd);
+            ggml_format_name(t, "direction.%d", layer);
+            memcpy(t->data, v, (size_t)n_embd * sizeof *v);
+            gguf_add_tensor(file, t);
+        }
+    }
+}
+
+int direction_save(const char *path, int n_embd, int n_layers, const float *vectors,
+                   const char *architecture, const struct direction_fact *facts, size_t n_facts,
+                   struct err *err)
+{
+    struct fs_out out;
+    if (fs_out_open(path, &out, err) != 0) {
+        return -1;
+    }
+    size_t size =
+        (size_t)n_layers * (ggml_tensor_overhead() + (size_t)n_embd * sizeof *vectors + 64);
+    struct ggml_context *tensors = ggml_init((struct ggml_init_params){.mem_size = size});
+    struct gguf_context *file = gguf_init_empty();
+    gguf_set_val_str(file, "general.architecture", "controlvector");
+    gguf_set_val_str(file, "controlvector.model_hint", architecture);
+    gguf_set_val_i32(file, "controlvector.layer_count", n_layers - 1);
+    for (size_t i = 0; i < n_facts; i++) {
+        gguf_set_val_str(file, facts[i].key, facts[i].value);
+    }
+    add_tensors(file, tensors, n_embd, n_layers, vectors);
+    int ok = gguf_get_n_tensors(file) > 0
+                 ? 0
+                 : err_set(err, ERR_USAGE, "%s: every layer's direction is zero", path);
+    if (ok == 0 && !gguf_write_to_file_ptr(file, out.file, false)) {
+        ok = err_errno(err, "%s", path);
+    }
+    gguf_free(file);
+    ggml_free(tensors);
+    return fs_out_close(&out, ok == 0, err) == 0 ? ok : -1;
 }

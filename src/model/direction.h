@@ -6,6 +6,8 @@
 #ifndef AOR_MODEL_DIRECTION_H
 #define AOR_MODEL_DIRECTION_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 
 /*
@@ -13,6 +15,19 @@
  * [n_layers * n_embd]: layer 1 first, times strength; zeros where the file has no direction.
  */
 int direction_load(const char *path, int n_embd, int n_layers, double strength, float **ret,
+                   struct err *err);
+
+/* A key of the file's metadata. */
+struct direction_fact {
+    const char *key, *value;
+};
+
+/*
+ * Write such a file, whole or not at all: layers of vectors[(n_layers - 1) * n_embd] that are not
+ * zero, and as text keys facts[n_facts] beside those that llama.cpp writes.
+ */
+int direction_save(const char *path, int n_embd, int n_layers, const float *vectors,
+                   const char *architecture, const struct direction_fact *facts, size_t n_facts,
                    struct err *err);
 
 #endif

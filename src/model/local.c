@@ -209,6 +209,8 @@ static void release(struct local_model *m)
     for (size_t i = 0; i < MAX_RENDERED; i++) {
         rendered_release(&m->rendered[i]);
     }
+    m->held_media.is_held = false;
+    media_release(&m->held_media);
     chat_template_free(m->chat);
     mtmd_free(m->audio);
     llama_model_free(m->text);
@@ -224,6 +226,10 @@ bool tokens_begin(const struct tokens *t, const struct tokens *start)
 
 void media_release(struct media *m)
 {
+    if (m->is_held) {
+        *m = (struct media){0};
+        return;
+    }
     for (size_t i = m->first; m->embd && i < m->end; i++) {
         free(m->embd[i - m->first]);
     }
@@ -305,6 +311,22 @@ static int check_question(struct model *model, const struct model_question *q, s
     return r ? 0 : -1;
 }
 
+/*
+ * How many tokens hold the first n_bytes of what t says; 0 bytes: 0. Pieces are taken as they are
+ * written, so that a tokenizer that adds blanks may be off by them.
+ */
+static size_t count_tokens(const struct local_model *m, const struct tokens *t, size_t n_bytes)
+{
+    char piece[256];
+    size_t n_seen = 0;
+    size_t i = 0;
+    for (; i < t->n && n_seen < n_bytes; i++) {
+        int n = llama_token_to_piece(m->vocab, t->ids[i], piece, sizeof piece, 0, true);
+        n_seen += (size_t)(n < 0 ? -n : n);
+    }
+    return i;
+}
+
 static void add_tokens(struct tokens *t, const llama_token *ids, size_t n)
 {
     if (n > 0) {
@@ -338,8 +360,11 @@ static int tokenise_question(const struct local_model *m, const char *question,
     if (head.n == all.n || !tokens_begin(&all, &head)) {
         head.n = 0;
     }
+    size_t n_before = head.n > 0 ? 0 : r->marker;
     ret->head = head;
     add_tokens(&ret->tail, all.ids + head.n, all.n - head.n);
+    ret->n_instruction = count_tokens(
+        m, &ret->tail, n_before + strlen(question) + (r->audio_last ? 0 : strlen(r->instruction)));
     free(all.ids);
     return ret->tail.n > 0 ? 0 : err_set(err, ERR_MODEL, "the prompt has no token");
 }
@@ -432,6 +457,10 @@ static int tokenise_around(const struct local_model *m, struct rendered *r,
                            const struct audio *audio, struct media *media, struct asked *ret,
                            struct err *err)
 {
+    if (!media->chunks && audio == m->held) {
+        *media = m->held_media;
+        media->is_held = true;
+    }
     if (!media->chunks || !r->has_tokens) {
         size_t first, end;
         mtmd_input_chunks *chunks = make_chunks(m, r, audio);
@@ -442,6 +471,8 @@ static int tokenise_around(const struct local_model *m, struct rendered *r,
         if (!r->has_tokens) {
             add_text_chunks(&r->head, chunks, 0, first);
             add_text_chunks(&r->tail, chunks, end, mtmd_input_chunks_size(chunks));
+            r->n_instruction =
+                r->audio_last ? 0 : count_tokens(m, &r->tail, strlen(r->instruction));
             r->has_tokens = true;
         }
         if (media->chunks) {
@@ -452,6 +483,7 @@ static int tokenise_around(const struct local_model *m, struct rendered *r,
     }
     add_tokens(&ret->head, r->head.ids, r->head.n);
     add_tokens(&ret->tail, r->tail.ids, r->tail.n);
+    ret->n_instruction = r->n_instruction;
     return ret->tail.n > 0 ? 0 : err_set(err, ERR_MODEL, "nothing stands after the audio");
 }
 
@@ -472,6 +504,56 @@ int local_tokenise(struct local_model *m, const struct model_question *q, const 
         return -1;
     }
     *ret = a;
+    return 0;
+}
+
+void local_shape(const struct model *model, int *ret_n_layers, int *ret_n_embd)
+{
+    const struct local_model *m = (const struct local_model *)model;
+    *ret_n_layers = llama_model_n_layer(m->text);
+    *ret_n_embd = llama_model_n_embd(m->text);
+}
+
+int local_set_direction(struct model *model, const float *direction, struct err *err)
+{
+    struct local_model *m = (struct local_model *)model;
+    size_t n_embd = (size_t)llama_model_n_embd(m->text);
+    size_t n_layers = (size_t)llama_model_n_layer(m->text);
+    if (batch_n_pending(m) > 0) {
+        return err_set(err, ERR_USAGE, "another direction while a question is pending");
+    }
+    if (!m->direction) {
+        m->direction = xcalloc(n_layers * n_embd, sizeof *m->direction);
+    }
+    memcpy(m->direction, direction, (n_layers - 1) * n_embd * sizeof *direction);
+    batch_forget_direction(m->batch);
+    return 0;
+}
+
+int local_hold_audio(struct model *model, const struct audio *audio, struct err *err)
+{
+    struct local_model *m = (struct local_model *)model;
+    struct model_question any = {.system = NULL, .instruction = ""};
+    struct asked asked = {0};
+    struct media media = {0};
+    if (batch_n_pending(m) > 0) {
+        return err_set(err, ERR_USAGE, "another sound while a question is pending");
+    }
+    m->held = NULL;
+    m->held_media.is_held = false;
+    media_release(&m->held_media);
+    if (!audio) {
+        return 0;
+    }
+    if (!m->audio) {
+        return err_set(err, ERR_USAGE, "this model hears nothing: it needs an mmproj file");
+    }
+    if (local_tokenise(m, &any, audio, &media, &asked, err) != 0) {
+        return -1;
+    }
+    asked_release(&asked);
+    m->held_media = media;
+    m->held = audio;
     return 0;
 }
 

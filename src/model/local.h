@@ -78,12 +78,32 @@ struct local_residual {
         int32_t position;  /* in its sequence */
         bool is_generated; /* a token of the answer, not of the prompt */
         bool is_audio;
-    } * rows; /* [n_rows] */
+        bool is_choosing;      /* its logits choose the next token of the answer */
+        bool ends_instruction; /* the instruction's last token; never so where it is empty or
+                                  stands before the audio */
+    } * rows;                  /* [n_rows] */
 };
 
-/* Called for each layer; true: data was changed and is written back. NULL: no calls. */
+/* Called for each layer; true: data was changed and is written back. NULL: no calls. Not to be set
+ * while a question is pending; what earlier questions shared is evaluated again. */
 typedef bool (*local_residual_fn)(const struct local_residual *r, void *user);
 void local_on_residual(struct model *m, local_residual_fn fn, void *user);
+
+/* Layers of the language model, and the width of its residual stream. */
+void local_shape(const struct model *m, int *ret_n_layers, int *ret_n_embd);
+
+/*
+ * The direction of steered questions from now on, as llama.cpp's control vectors: [(n_layers - 1) *
+ * n_embd], layer 1 first, added to each of these layers' outputs. It is copied. Not while a
+ * question is pending.
+ */
+int local_set_direction(struct model *m, const float *direction, struct err *err);
+
+/*
+ * Encode audio once for every group that is submitted with this very struct audio from now on,
+ * until another is held; NULL: none is. It must live as long. Not while a question is pending.
+ */
+int local_hold_audio(struct model *m, const struct audio *audio, struct err *err);
 
 /* llama.cpp's version ("0.5.0") and the CPU features it was built for; borrowed. */
 const char *local_library_version(void);

@@ -21,13 +21,15 @@ struct media {
     size_t first, end;         /* chunks [first, end) are the middle */
     float **embd;              /* [end - first], owned; NULL for a piece of text */
     size_t n_tokens;
+    bool is_held; /* the model's, for several groups: nothing here is owned */
 };
 
 /* A question as tokens. */
 struct asked {
     int64_t id;
-    struct tokens head; /* before the media; of a text-only prompt what the system's head gives */
-    struct tokens tail; /* after it, at least one */
+    struct tokens head;   /* before the media; of a text-only prompt what the system's head gives */
+    struct tokens tail;   /* after it, at least one */
+    size_t n_instruction; /* tokens of the tail up to the instruction's end; 0: it is not in it */
     int max_tokens;
     float temperature;
     uint32_t seed;
@@ -41,6 +43,7 @@ struct rendered {
     size_t marker;
     bool has_tokens; /* of what stands before and after an audio, once one was tokenised in it */
     struct tokens head, tail;
+    size_t n_instruction; /* as in struct asked */
 };
 #define MAX_RENDERED 64
 
@@ -55,7 +58,9 @@ struct local_model {
     struct rendered rendered[MAX_RENDERED]; /* the engine takes longer than a small model's token */
     size_t n_rendered;                      /* in all; the oldest makes room */
     struct batch *batch;
-    float *direction; /* [n_embd * n_layers] from layer 1, strength included; NULL: none */
+    float *direction;         /* [n_embd * n_layers] from layer 1, strength included; NULL: none */
+    const struct audio *held; /* NULL: no sound is */
+    struct media held_media;
     char description[MODEL_MAX_DESCRIPTION];
     int n_threads;
     int n_ctx; /* of one trial */
@@ -87,6 +92,9 @@ int batch_open(struct local_model *m, const struct local_params *p, struct batch
                struct err *err);
 void batch_free(struct batch *b);
 bool batch_is_plain(const struct batch *b);
+
+/* The direction has changed. */
+void batch_forget_direction(struct batch *b);
 
 /* What struct model_class says of these. */
 bool batch_has_room(const struct local_model *m);

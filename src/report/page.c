@@ -6,10 +6,12 @@
 #include "base/fs.h"
 
 /* AOR_PAGE_DIR is where tools/setup/page.sh put them. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): symbol becomes an identifier, and text by # */
 #define CARRY(symbol, file)                                                                        \
     __asm__(".section .rodata\n" #symbol ":\n.incbin \"" AOR_PAGE_DIR "/" file "\"\n" #symbol      \
             "_end:\n.byte 0\n.previous\n");                                                        \
     extern const char symbol[], symbol##_end[]
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 CARRY(page_report_html, "report.html");
 CARRY(page_report_js, "report.js");

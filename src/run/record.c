@@ -117,7 +117,7 @@ static int put_local_model(struct record *r, struct err *err)
                        m->mmproj_path ? fs_basename(m->mmproj_path) : "none", err) != 0) {
         return -1;
     }
-    if (!plan_needs_direction(r->params->plan)) {
+    if (!r->params->plan || !plan_needs_direction(r->params->plan)) {
         return 0;
     }
     return put_file_identity(r, "direction.sha256", m->direction_path, err) == 0 &&
@@ -200,7 +200,7 @@ static int put_scenes(struct record *r, struct err *err)
     return 0;
 }
 
-static int put_sample(struct record *r, const struct sample *s, struct err *err)
+int record_sample(struct store *store, const struct sample *s, struct err *err)
 {
     const struct item *t = s->item;
     struct store_sample row = {
@@ -219,39 +219,50 @@ static int put_sample(struct record *r, const struct sample *s, struct err *err)
         .snr_db = s->snr_db,
         .split = item_split_names[t->split],
     };
-    return store_put_sample(r->store, &row, err);
+    return store_put_sample(store, &row, err);
+}
+
+int record_trial(struct store *store, const struct sample *s, enum condition condition,
+                 const char *strategy, int repeat, struct err *err)
+{
+    const struct scene *scene = render_scene_of(s, condition);
+    return store_put_trial(store, s->id, condition_names[condition], strategy, repeat,
+                           scene ? scene_id(scene) : NULL, err);
 }
 
 static int put_trial(const struct sample *s, enum condition c, size_t prompt, int repeat,
                      void *user, struct err *err)
 {
     struct record *r = user;
-    const struct scene *scene = render_scene_of(s, c);
-    return store_put_trial(r->store, s->id, condition_names[c],
-                           r->params->plan->prompts[prompt].name, repeat,
-                           scene ? scene_id(scene) : NULL, err);
+    return record_trial(r->store, s, c, r->params->plan->prompts[prompt].name, repeat, err);
 }
 
 static int put_plan(struct record *r, struct err *err)
 {
     const struct bench *b = &r->params->dataset->bench;
-    if (put_strategies(r, err) != 0 || put_scenes(r, err) != 0) {
+    if (put_strategies(r, err) != 0) {
         return -1;
     }
     for (size_t i = 0; i < b->n_samples; i++) {
         if (plan_has_sample(r->params->plan, &b->samples[i]) &&
-            put_sample(r, &b->samples[i], err) != 0) {
+            record_sample(r->store, &b->samples[i], err) != 0) {
             return -1;
         }
     }
     return plan_each(r->params->plan, put_trial, r, err);
 }
 
+int record_identity(struct store *store, const struct run_params *p, struct err *err)
+{
+    struct record r = {store, p};
+    return put_benchmark(&r, err) == 0 && put_model(&r, err) == 0 && put_scenes(&r, err) == 0 ? 0
+                                                                                              : -1;
+}
+
 int record_run(struct store *store, const struct run_params *p, struct err *err)
 {
     struct record r = {store, p};
-    return put_shard(&r, err) == 0 && put_benchmark(&r, err) == 0 && put_model(&r, err) == 0 &&
-                   put_plan(&r, err) == 0
+    return put_shard(&r, err) == 0 && record_identity(store, p, err) == 0 && put_plan(&r, err) == 0
                ? 0
                : -1;
 }

@@ -13,6 +13,15 @@
  */
 int record_run(struct store *store, const struct run_params *p, struct err *err);
 
+/*
+ * Parts of it, for runs whose trials are no plan's: the identity of benchmark, model and sampling
+ * (p->plan may be NULL), the benchmark's scenes, and one sample, one trial.
+ */
+int record_identity(struct store *store, const struct run_params *p, struct err *err);
+int record_sample(struct store *store, const struct sample *s, struct err *err);
+int record_trial(struct store *store, const struct sample *s, enum condition condition,
+                 const char *strategy, int repeat, struct err *err);
+
 /* Info keys of a run file that are no identity, ended by NULL: all others are. */
 extern const char *const record_facts[];
 

@@ -559,7 +559,7 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
         "SELECT t.id, t.condition, t.strategy, p.id, p.kind, p.scenario, p.category, p.text, "
         "p.alone, p.gender, p.emotion, p.rate, p.voice, p.engine, p.scene, p.snr_db, "
         "r.kind, r.text, r.finish, v.verdict, p.split, y.probe, t.scene, c.names, "
-        "r.answer_at, z.trial, z.value, t.repeat, v.detail "
+        "r.answer_at, z.trial, z.value, t.repeat, v.detail, r.n_prompt_tokens, r.n_answer_tokens "
         "FROM trial t JOIN sample p ON p.id = t.sample "
         "LEFT JOIN strategy y ON y.name = t.strategy LEFT JOIN scene c ON c.id = t.scene "
         "LEFT JOIN response r ON r.trial = t.id "
@@ -600,6 +600,8 @@ int store_each(struct store *s, const char *judge, store_row_fn fn, void *user, 
             .state = state,
             .response = has_response ? column(st, 17) : NULL,
             .finish = column_or_null(st, 18),
+            .n_prompt_tokens = sqlite3_column_int(st, 29),
+            .n_answer_tokens = sqlite3_column_int(st, 30),
             .verdict = column_or_null(st, 19),
             .detail = column_or_null(st, 28),
             .is_scored = sqlite3_column_type(st, 25) != SQLITE_NULL,

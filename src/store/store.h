@@ -145,6 +145,8 @@ struct store_row {
     enum store_state state;
     const char *response, *finish; /* NULL where there is none */
     const char *answer;            /* the part of response after thoughts; NULL likewise */
+    int n_prompt_tokens;           /* 0: there is no response, or a server did not say */
+    int n_answer_tokens;           /* thoughts included; 0 likewise */
     const char *verdict;           /* by the judge asked for; NULL where there is none */
     const char *detail;            /* what decided it; NULL: not known */
     bool is_scored;

@@ -396,9 +396,8 @@ static struct MHD_Response *make_response(struct MHD_Connection *c, const struct
         n = 0;
     }
     /* Data of the program itself live on; any other body goes before libmicrohttpd sends it. */
-    response =
-        MHD_create_response_from_buffer(n, (void *)(uintptr_t)(data + at),
-                                        r->data ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY);
+    response = MHD_create_response_from_buffer(
+        n, (void *)(data + at), r->data ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY);
     if (!response) {
         return NULL;
     }
@@ -558,7 +557,7 @@ static int start(struct server *s, const struct addrinfo *a, struct err *err)
         return err_set(err, ERR_USAGE, "%s: is not this machine alone, and wants a token",
                        s->params.address);
     }
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+    unsigned flags = MHD_USE_EPOLL;
     flags |= a->ai_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0;
     s->daemon = MHD_start_daemon(
         flags, (uint16_t)s->params.port, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
@@ -589,10 +588,11 @@ int server_open(const struct server_params *p, struct server **ret, struct err *
         s->renderer =
             renderer_init(&p->report->dataset->bench, p->report->dataset->stems_dir, NULL);
     }
-    int ok = getaddrinfo(p->address, port, &hints, &a) == 0
-                 ? start(s, a, err)
-                 : err_set(err, ERR_USAGE, "\"%s\" is no address in numbers", p->address);
-    if (a) {
+    int ok = -1;
+    if (getaddrinfo(p->address, port, &hints, &a) != 0) {
+        err_set(err, ERR_USAGE, "\"%s\" is no address in numbers", p->address);
+    } else {
+        ok = start(s, a, err);
         freeaddrinfo(a);
     }
     if (ok == 0) {

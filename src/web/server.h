@@ -10,7 +10,7 @@
 #include "report/report.h"
 #include "web/labels.h"
 
-#define SERVER_MAX_BODY (64 * 1024) /* bytes of a label */
+#define SERVER_MAX_BODY 65536 /* bytes of a label */
 
 struct server_params {
     const struct report_params *report;

@@ -82,7 +82,11 @@ UNSEEN = items_of(REQUESTS / "unseen")  # never trained on
 ITEMS = BENCH + TUNING
 BY_ID = {i["id"]: i for i in ITEMS + UNSEEN}
 IS_TEST = {i["id"] for i in BENCH if i["split"] == "test"}
-PROMPTS = {p.stem: load(p) for p in sorted((ROOT / "data/prompts").glob("*.yaml"))}
+# Named, as the tokenizer is made of their words too: prompts that came later are none of these.
+PROMPT_NAMES = (
+    "audio-last", "audio-only", "cot-b", "cot-c", "cot", "direct-b", "direct-c", "direct", "scene-b",
+    "scene-c", "scene", "steered", "transcribe-b", "transcribe-c", "transcribe")
+PROMPTS = {name: load(ROOT / f"data/prompts/{name}.yaml") for name in PROMPT_NAMES}
 
 
 def redeems(item, scene):
