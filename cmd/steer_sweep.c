@@ -31,7 +31,7 @@ struct cell {
 };
 
 struct sweep {
-    const char *bench_dir, *acts, *run, *db;
+    const char *acts, *db;
     const char *layers_list, *strengths, *operations, *scopes;
     long n_variants, n_test_variants, n_random, n_workers, limit;
     bool as_json, is_dev_only;
@@ -415,6 +415,31 @@ static int take_trial(const struct store_trial *t, void *user, struct err *err)
     return 0;
 }
 
+/* A file of its own, of one way of fitting and one set of activations. */
+static int check_identity(struct sweep *s, struct err *err)
+{
+    char hex[SHA256_HEX_SIZE];
+    char *stored = NULL;
+    if (fs_sha256(s->acts, hex, err) != 0 ||
+        store_get_info(s->store, "steer.sweep", &stored, err) != 0) {
+        return -1;
+    }
+    char *own = xasprintf(
+        "%s at %s%s, %d plain components out; activations %s",
+        fit_method_names[s->layers.params.method], activation_position_names[s->layers.position],
+        s->layers.params.removes_harm ? " without harm" : "", s->layers.params.n_removed, hex);
+    int ok = 0;
+    if (stored ? strcmp(stored, own) != 0 : !store_is_new(s->store)) {
+        ok = err_set(err, ERR_USAGE, "%s: holds %s; name another file with -o", s->db,
+                     stored ? "a sweep over other directions" : "a run that is no sweep");
+    } else if (!stored) {
+        ok = store_put_info(s->store, "steer.sweep", own, err);
+    }
+    free(own);
+    free(stored);
+    return ok;
+}
+
 /* Ask what is pending of a phase. Each answer is stored with its verdict. */
 static int run_phase(struct sweep *s, const char *label, size_t from, size_t to, const char *also,
                      struct err *err)
@@ -426,7 +451,8 @@ static int run_phase(struct sweep *s, const char *label, size_t from, size_t to,
     if (store_open(s->db, STORE_CREATE, &s->store, err) != 0) {
         return -1;
     }
-    if (store_begin(s->store, err) != 0 || record_identity(s->store, &identity, err) != 0 ||
+    if (store_begin(s->store, err) != 0 || check_identity(s, err) != 0 ||
+        record_identity(s->store, &identity, err) != 0 ||
         store_put_info(s->store, STORE_INFO_LAST_JUDGE, rule_judge_id(s->rules), err) != 0 ||
         put_trials(s, from, to, also, err) != 0 ||
         store_each_trial(s->store, take_trial, s, err) != 0) {
@@ -723,6 +749,7 @@ int steer_sweep(int argc, char **argv)
         return status;
     }
     struct err err = {0};
+    s.acts = argv[2];
     char *rules = cmd_shared_path("data/judge/rules-en.yaml");
     int ok = -1;
     cancel_install();

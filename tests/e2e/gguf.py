@@ -234,4 +234,5 @@ def direction(out, n, norm, *layers):
     write(out, {"general.architecture": (TEXT, "controlvector")}, tensors)
 
 
-{f.__name__: f for f in [edit, width, spm, mamba, gemma3, direction]}[sys.argv[1]](*sys.argv[2:])
+if __name__ == "__main__":
+    {f.__name__: f for f in [edit, width, spm, mamba, gemma3, direction]}[sys.argv[1]](*sys.argv[2:])
