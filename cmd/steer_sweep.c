@@ -420,8 +420,11 @@ static int check_identity(struct sweep *s, struct err *err)
 {
     char hex[SHA256_HEX_SIZE];
     char *stored = NULL;
+    char *bench = NULL; /* a run has one, also one that was only begun */
     if (fs_sha256(s->acts, hex, err) != 0 ||
+        store_get_info(s->store, "benchmark.data.sha256", &bench, err) != 0 ||
         store_get_info(s->store, "steer.sweep", &stored, err) != 0) {
+        free(bench);
         return -1;
     }
     char *own = xasprintf(
@@ -429,7 +432,7 @@ static int check_identity(struct sweep *s, struct err *err)
         fit_method_names[s->layers.params.method], activation_position_names[s->layers.position],
         s->layers.params.removes_harm ? " without harm" : "", s->layers.params.n_removed, hex);
     int ok = 0;
-    if (stored ? strcmp(stored, own) != 0 : !store_is_new(s->store)) {
+    if (stored ? strcmp(stored, own) != 0 : bench != NULL) {
         ok = err_set(err, ERR_USAGE, "%s: holds %s; name another file with -o", s->db,
                      stored ? "a sweep over other directions" : "a run that is no sweep");
     } else if (!stored) {
@@ -437,6 +440,7 @@ static int check_identity(struct sweep *s, struct err *err)
     }
     free(own);
     free(stored);
+    free(bench);
     return ok;
 }
 
