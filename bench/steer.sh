@@ -34,7 +34,7 @@ started=$(date +%s.%N)
 for cell in 1:-1 2:-2 2:-4; do
     layer=${cell%%:*}
     "$llama/llama-server" -m "$models/aor-tiny.gguf" --mmproj "$models/aor-tiny-mmproj.gguf" --jinja --host 127.0.0.1 --port $port \
-        -np 8 -t 1 --control-vector-scaled "v$layer.gguf:${cell##*:}" --control-vector-layer-range 1 2 >server.log 2>&1 &
+        -np 8 --control-vector-scaled "v$layer.gguf:${cell##*:}" --control-vector-layer-range 1 2 >server.log 2>&1 &
     server=$!
     until curl -sf "http://127.0.0.1:$port/health" >/dev/null; do sleep 0.02; done
     "$aor" run bench -o "server-$layer${cell##*:}.db" -m tiny --url "http://127.0.0.1:$port/v1" --parallel 16 -c matched -a direct --limit 510 2>/dev/null

@@ -125,10 +125,9 @@ static int run(int argc, char **argv)
             "also /listen, where people say of samples drawn at random whether the words alarm,\n"
             "what they hear, and whether the request is harmful there. Only this machine is\n"
             "answered, unless --address says otherwise.",
-        .examples =
-            "  aor serve aor-tiny.db -b aor-bench\n"
-            "  aor serve aor-tiny.db -b aor-bench --answers -l labels.jsonl\n"
-            "  AOR_SERVE_TOKEN=a-long-secret aor serve run.db --address 0.0.0.0\n",
+        .examples = "  aor serve aor-tiny.db -b aor-bench\n"
+                    "  aor serve aor-tiny.db -b aor-bench --answers -l labels.jsonl\n"
+                    "  AOR_SERVE_TOKEN=a-long-secret aor serve run.db --address 0.0.0.0\n",
     };
     char *typed = report_command(argc, argv);
     int n_operands;

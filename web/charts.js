@@ -136,3 +136,84 @@ export function plane({rows, width, shapesTitle, seriesTitle, xTitle, yTitle}) {
     resolve: {scale: {color: "shared", shape: "shared"}},
   };
 }
+
+/** Lines over numbers. rows: {series, x, value, tip}, values from -1 to 1. */
+export function curves({rows, width, seriesNames, xTitle}) {
+  const {color, shape} = seriesEncoding(seriesNames, null, width);
+  const all = rows.map((r) => r.value);
+  const xs = unique(rows.map((r) => r.x)).sort((a, b) => a - b);
+  const least = Math.min(0.4, ...all);
+  const x = {field: "x", type: "quantitative", scale: {domain: [xs[0], xs.at(-1)], nice: false, padding: 14}, axis: {title: xTitle, format: "d", labelFlush: false, ...(xs.length <= 16 ? {values: xs, tickCount: xs.length, labelOverlap: false} : {tickCount: 10})}};
+  const y = {type: "quantitative", scale: {domain: [Math.floor(least * 10) / 10, 1], nice: false}, axis: {title: null, grid: true, tickCount: 6, format: ".1f"}};
+  return {
+    width, height: 230, autosize: {type: "fit-x", contains: "padding"}, padding: {left: 4, right: 8, top: 4, bottom: 4}, data: {values: rows},
+    layer: [
+      {data: {values: [{at: 0.5}]}, mark: {type: "rule", strokeDash: [4, 3], color: colours().soft}, encoding: {y: {...y, field: "at"}}},
+      {mark: {type: "line", strokeWidth: 2, opacity: 0.8}, encoding: {x, y: {...y, field: "value"}, color}},
+      {mark: {type: "point", filled: true, size: 70, opacity: 1}, encoding: {x, y: {...y, field: "value"}, color, shape, tooltip: {field: "tip"}}},
+    ],
+  };
+}
+
+const channels = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+const mix = (from, to, share) => channels(from).map((v, i) => v + share * (channels(to)[i] - v));
+
+/** Ink or ground, whichever has more contrast on these channels. */
+function inkOn(ground, c) {
+  const light = (rgb) => rgb.map((v) => (v / 255 <= 0.04045 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const contrast = (colour) => {
+    const [a, b] = [light(channels(colour)), light(ground)].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  };
+  return contrast(c.ink) >= contrast(c.ground) ? c.ink : c.ground;
+}
+
+/** A map of changes in points. rows: {x, y, value, good, text, is_chosen, tip}; good: the change, more is better; most: where colours end. */
+export function changeMap({rows, width, xs, ys, most, xTitle, yTitle}) {
+  const c = colours();
+  const [better, worse] = [c.series[0], c.high];
+  const inks = rows.map((r) => ({...r, ink: inkOn(mix(c.low, r.good < 0 ? worse : better, Math.min(1, Math.abs(r.good) / most)), c)}));
+  const x = {field: "x", type: "nominal", sort: null, scale: {domain: xs, paddingInner: 0.05}, axis: {title: xTitle, orient: "top", labelAngle: 0, domain: false, ticks: false, labelPadding: 6}};
+  const y = {field: "y", type: "nominal", sort: null, scale: {domain: ys, paddingInner: 0.08}, axis: {title: yTitle}};
+  const color = {field: "good", type: "quantitative", scale: {domain: [-most, 0, most], range: [worse, c.low, better], interpolate: "rgb"}, legend: null};
+  return {
+    data: {values: inks}, width, height: ys.length * (ys.length > 16 ? 24 : 32), autosize: {type: "fit-x", contains: "padding"}, padding: {left: 4, right: 4, top: 4, bottom: 4},
+    layer: [
+      {mark: {type: "rect", cornerRadius: 2}, encoding: {x, y, color, tooltip: {field: "tip"}}},
+      {data: {values: inks.filter((r) => r.is_chosen)}, mark: {type: "rect", cornerRadius: 2, filled: false, stroke: c.ink, strokeWidth: 2.5}, encoding: {x, y, tooltip: {field: "tip"}}},
+      {mark: {type: "text", fontSize: width / xs.length < 52 ? 10.5 : 12.5}, encoding: {x, y, text: {field: "text"}, color: {field: "ink", type: "nominal", scale: null}, tooltip: {field: "tip"}}},
+    ],
+    resolve: {scale: {color: "independent"}},
+  };
+}
+
+/** rows: {series, shape, x, y, is_chosen, tip}, changes in points of contrasts and scenarios; lines: {series, line, order, x, y}. */
+export function changePlane({rows, width, lines = [], seriesNames, seriesTitle, shapesTitle}) {
+  const c = colours();
+  const names = seriesNames ?? unique(rows.map((r) => r.series));
+  const shapes = unique(rows.map((r) => r.shape).filter(Boolean));
+  const sided = (title, values) => ({type: "quantitative", scale: {domain: span(values.map((value) => ({value})), 5), nice: false},
+    axis: {title, labelExpr: "datum.value > 0 ? '+' + datum.label : datum.label", tickCount: 6, grid: true}});
+  const x = sided("contrasts refused, change in points", rows.map((r) => r.x));
+  const y = sided("scenarios refused, change in points", rows.map((r) => r.y));
+  const encoding = seriesEncoding(names, seriesTitle, width);
+  const byShape = {field: "shape", type: "nominal", scale: {domain: shapes, range: SHAPES.slice(0, shapes.length)},
+    legend: shapes.length > 1 ? {title: shapesTitle, columns: legendColumns(shapes, width), symbolFillColor: c.soft, symbolStrokeColor: c.soft} : null};
+  if (shapes.length && encoding.color.legend) Object.assign(encoding.color.legend, {symbolType: "circle", symbolStrokeWidth: 0});
+  const chosen = rows.filter((r) => r.is_chosen).map((r) => ({...r, name: "chosen"}));
+  const at = {x: {...x, field: "x"}, y: {...y, field: "y"}};
+  const isLeft = chosen.some((r) => r.x < (x.scale.domain[0] + x.scale.domain[1]) / 2);
+  const dash = {type: "rule", strokeDash: [4, 3], color: c.soft};
+  return {
+    width: Math.min(width, 760), height: Math.round(Math.min(360, width * 0.75)), autosize: {type: "fit-x", contains: "padding"}, padding: {left: 4, right: 8, top: 4, bottom: 4},
+    layer: [
+      {data: {values: [{x: 0}]}, mark: dash, encoding: {x: at.x}},
+      {data: {values: [{y: 0}]}, mark: dash, encoding: {y: at.y}},
+      {data: {values: [{x: x.scale.domain[1], y: y.scale.domain[0], text: "good corner"}]}, mark: {type: "text", align: "right", baseline: "bottom", dx: -4, dy: -3, color: c.good, fontWeight: 600}, encoding: {...at, text: {field: "text"}}},
+      {data: {values: lines}, mark: {type: "line", strokeWidth: 1.5, opacity: names.length > 1 ? 0.45 : 0.2}, encoding: {...at, order: {field: "order", type: "quantitative"}, detail: {field: "line", type: "nominal"}, color: encoding.color}},
+      {data: {values: rows}, mark: {type: "point", filled: true, size: 80, opacity: 0.9}, encoding: {...at, color: encoding.color, shape: shapes.length ? byShape : encoding.shape, tooltip: {field: "tip"}}},
+      {data: {values: chosen}, mark: {type: "point", shape: "circle", filled: false, size: 330, stroke: c.ink, strokeWidth: 2, opacity: 1}, encoding: {...at, tooltip: {field: "tip"}}},
+      {data: {values: chosen}, mark: {type: "text", align: isLeft ? "left" : "right", dx: isLeft ? 14 : -14, fontWeight: 600, color: c.ink}, encoding: {...at, text: {field: "name"}}},
+    ],
+  };
+}

@@ -2,7 +2,7 @@
 
 import {differences, heat, rates} from "./charts.js";
 import {addFigure} from "./figure.js";
-import {arrow, CONDITIONS, conditionsOf, differenceRow, findComparisons, findRates, headlineOf, orderAlone, ordered, rateRow, strategiesOf} from "./rows.js";
+import {arrow, CONDITIONS, conditionsOf, differenceRow, findComparisons, findRates, headlineOf, orderAlone, ordered, rateRow, shownStrategies} from "./rows.js";
 import {h, percent, points, pointsRange, pValue, visible} from "./text.js";
 
 const modelChoice = (runs) => ({label: "Model", options: runs.map((r) => r.label)});
@@ -102,7 +102,7 @@ export function addContext(section, runs) {
       return {rows, spec: (width) => rates({rows, width, seriesNames: orderAlone(rows.map((r) => r.series)), title: "share refused", seriesTitle: "words alone", text: true})};
     },
   });
-  const strategies = [...new Set(runs.flatMap(strategiesOf))];
+  const strategies = [...new Set(runs.flatMap(shownStrategies))];
   const made = addFigure(section, {
     name: "context-differences", title: "What the context changes", choices: {label: "Strategy", options: strategies.map(visible)},
     caption: "Each point is the paired change of the scenarios' refusal rate between two conditions, with its 95% interval; mismatched → matched is the effect of the fitting scene, left of the dashed line where it helps.",

@@ -279,7 +279,7 @@ export function startExplorer(section, findings, runs, version) {
   const bar = h("progress", {max: findings.pieces.length, value: 0, "aria-label": "Loading samples and answers"});
   const note = h("p", {class: "note", id: "explorer-progress"}, "Loading samples and answers… ", bar);
   section.append(note);
-  const handle = {stop: () => {}, loaded: null};
+  const handle = {stop: () => {}, loaded: null, store: null};
   async function load() {
     const pieces = findings.pieces.filter((p) => p !== "samples");
     if (!findings.pieces.includes("samples")) {
@@ -300,6 +300,7 @@ export function startExplorer(section, findings, runs, version) {
     store.finish();
     note.remove();
     const explorer = new Explorer(section, findings, store);
+    handle.store = store;
     handle.stop = () => explorer.stop();
   }
   handle.loaded = load().catch((error) => {

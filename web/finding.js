@@ -2,7 +2,7 @@
 
 import {differences, rates} from "./charts.js";
 import {addFigure} from "./figure.js";
-import {differenceRow, findComparisons, headlineOf, rateRow, understoodRate, wholeRate} from "./rows.js";
+import {differenceRow, findComparisons, headlineOf, rateRow, studyOf, understoodRate, wholeRate} from "./rows.js";
 import {count, h, isNumber, percent, percentRange, plural, points, pointsRange, visible} from "./text.js";
 
 function modelRow(run) {
@@ -73,13 +73,23 @@ function tally(run) {
   return parts.join(", ");
 }
 
+/** Sentences on a sweep's cells are folded: they are many, and put dev and test together. */
+function summary(sentences, runs) {
+  const cells = runs.flatMap((run) => studyOf(run)?.cells ?? []).map((c) => ` ${c.strategy} `);
+  const isOfCell = (sentence) => cells.some((c) => sentence.includes(c));
+  const list = (some) => h("ul", {class: "summary"}, some.map((s) => h("li", {}, visible(s))));
+  const apart = sentences.filter(isOfCell);
+  if (!apart.length) return [list(sentences)];
+  return [list(sentences.filter((s) => !isOfCell(s))), h("details", {class: "folded"}, h("summary", {}, `${plural(apart.length, "sentence")} on cells of the sweep, over all that each was asked; for dev and test apart see Steering`), list(apart))];
+}
+
 export function addFinding(section, findings, runs) {
   const benchmark = findings.benchmark?.name ? `on ${visible(findings.benchmark.name)}` : "";
   const who = runs.length === 1 ? runs[0].label : plural(runs.length, "model");
   section.prepend(h("h1", {}, `Over-refusal of ${who} ${benchmark}`.trim()));
   section.append(
     h("p", {class: "byline"}, `${runs.map((r) => (runs.length > 1 ? `${r.label}: ${tally(r)}` : tally(r))).join("; ")}. Made ${visible(findings.made_at ?? "")} by aor ${visible(findings.aor ?? "")}.`),
-    h("ul", {class: "summary"}, (findings.summary ?? []).map((s) => h("li", {}, visible(s)))));
+    ...summary(findings.summary ?? [], runs));
   if (findings.warnings?.length) {
     section.append(h("div", {class: "warnings", role: "note", "aria-label": "What to know before you trust these numbers"},
       h("h2", {}, "Before you trust these numbers"),

@@ -1,5 +1,6 @@
 // What the figures mean and how they were made.
 
+import {studyOf} from "./rows.js";
 import {h, visible} from "./text.js";
 
 const MEASURES = [
@@ -35,7 +36,7 @@ export function addMethods(section, findings, runs) {
   section.append(h("h3", {}, "Made again by"), h("pre", {class: "command"}, visible(findings.command ?? "")));
   if (findings.benchmark?.data_sha256) section.append(h("p", {}, "Benchmark's data: ", h("code", {}, visible(findings.benchmark.data_sha256))));
   for (const run of runs) {
-    const info = Object.entries({judge: run.judge, "probe judge": run.probe_judge, ...(run.info ?? {})}).filter(([, v]) => v !== null && v !== undefined && v !== "");
+    const info = Object.entries({judge: run.judge, "probe judge": run.probe_judge, ...(run.info ?? {})}).filter(([k, v]) => v !== null && v !== undefined && v !== "" && !(k === "steer.study" && studyOf(run)));
     section.append(h("details", {class: "run-info"}, h("summary", {}, `${run.label}: versions, hashes, prompts`),
       h("div", {class: "scroll"}, h("table", {}, h("tbody", {}, info.map(([k, v]) => h("tr", {}, h("th", {scope: "row"}, visible(k)), h("td", {}, h("code", {}, visible(v)))))))),
       (run.strategies ?? []).map((s) => h("details", {}, h("summary", {}, `Prompt of ${visible(s.name)}${s.probe ? " (probe)" : ""}`, " ", h("code", {}, visible(String(s.sha256 ?? "").slice(0, 12)))), h("pre", {}, visible(s.prompt ?? ""))))));

@@ -7,7 +7,8 @@ import {drawFigures, forgetFigures, startFigures} from "./figure.js";
 import {addFinding} from "./finding.js";
 import {startLive} from "./live.js";
 import {addMethods} from "./methods.js";
-import {nameRuns} from "./rows.js";
+import {nameRuns, studyOf} from "./rows.js";
+import {addSteering, addSteeringExamples} from "./steering.js";
 import {h, visible} from "./text.js";
 import {startTheme} from "./theme.js";
 import {addComprehension, addPlane, addStrategies} from "./tradeoff.js";
@@ -20,6 +21,7 @@ const SECTIONS = [
   ["context-section", "Context", "Context", addContext],
   ["tradeoff", "Trade-off", "Trade-off: safety against usefulness", addPlane],
   ["strategies-section", "Strategies", "Strategies side by side", addStrategies],
+  ["steering", "Steering", "Steering: a sweep over directions", addSteering],
   ["comprehension-section", "Comprehension", "Comprehension", addComprehension],
   ["trust", "Judges", "Judges and people", addJudges],
   ["model", "Odds", "Logistic model", addLogistic],
@@ -30,9 +32,9 @@ const SECTIONS = [
 const content = document.getElementById("content");
 let explorer = null;
 
-function buildNav() {
+function buildNav(shown) {
   const nav = document.getElementById("nav");
-  nav.replaceChildren(...SECTIONS.map(([id, label]) => h("a", {href: `#${id}`}, label)));
+  nav.replaceChildren(...shown.map(([id, label]) => h("a", {href: `#${id}`}, label)));
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
@@ -49,7 +51,8 @@ function show(findings) {
   forgetFigures();
   const runs = nameRuns(findings.runs);
   document.title = `Over-refusal: ${runs.map((r) => r.label).join(", ")}`;
-  const sections = SECTIONS.map(([id, , title, fill]) => {
+  const shown = SECTIONS.filter(([id]) => id !== "steering" || runs.some(studyOf));
+  const sections = shown.map(([id, , title, fill]) => {
     const section = h("section", {id}, title ? h("h2", {}, title) : null);
     if (id === "finding") addFinding(section, findings, runs);
     else if (id === "methods") addMethods(section, findings, runs);
@@ -58,7 +61,7 @@ function show(findings) {
   });
   content.replaceChildren(...sections);
   document.getElementById("listening-link").hidden = !findings.has_listening;
-  buildNav();
+  buildNav(shown);
   return runs;
 }
 
@@ -75,6 +78,8 @@ async function open(version) {
   explorer?.stop();
   explorer = startExplorer(document.getElementById("explorer"), findings, runs, findings.version);
   await explorer.loaded;
+  const steering = document.getElementById("steering");
+  if (steering && explorer.store) addSteeringExamples(steering, explorer.store, runs);
   document.body.dataset.loaded = "1";
   performance.mark("all-loaded");
   return findings;

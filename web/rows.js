@@ -40,6 +40,62 @@ export const understoodRate = (run, row) =>
 export const strategiesOf = (run) =>
   ordered(run.rates.filter((r) => r.factor === "").map((r) => r.strategy), ["direct", "cot", "steered", "audio-only", "audio-last"]);
 
+const MAX_STRATEGIES = 20;
+const studies = new WeakMap();
+const isText = (x) => typeof x === "string";
+
+/** Foreign text: what is not as cmd/steer_sweep.c writes it is left out. */
+function parseStudy(text) {
+  let study;
+  try {
+    study = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!study || typeof study !== "object" || !Array.isArray(study.cells)) return null;
+  const list = (values) => (Array.isArray(values) ? values.filter((v) => v && typeof v === "object") : []);
+  const cells = list(study.cells).filter((c) => isText(c.strategy) && ["add", "ablate"].includes(c.operation) && isText(c.scope) && isNumber(c.layer) && (isNumber(c.strength) || c.operation === "ablate"));
+  const {test} = study;
+  return {
+    method: isText(study.method) ? study.method : null, position: isText(study.position) ? study.position : null, limit: isNumber(study.limit) ? study.limit : null,
+    layers: list(study.layers).filter((l) => isNumber(l.layer)), cells,
+    test: test && isText(test.chosen) ? {...test, controls: list(test.controls).filter((c) => isText(c.strategy))} : null,
+  };
+}
+
+/** The sweep over directions that a run is; null: it is none. */
+export function studyOf(run) {
+  const text = run.info?.["steer.study"];
+  if (!isText(text)) return null;
+  if (!studies.has(run)) studies.set(run, parseStudy(text));
+  return studies.get(run);
+}
+
+/** Names of a sweep's turned and random directions. */
+export function controlsOf(run) {
+  const study = studyOf(run);
+  return new Set(study ? [...study.cells.filter((c) => c.random > 0), ...(study.test?.controls ?? [])].map((c) => c.strategy) : []);
+}
+
+/** The strategies for figures of all of them: no controls, and not more than can be read. */
+export function shownStrategies(run) {
+  const controls = controlsOf(run);
+  const all = strategiesOf(run).filter((s) => !controls.has(s));
+  return ordered(all, ["direct", studyOf(run)?.test?.chosen].filter((s) => all.includes(s))).slice(0, MAX_STRATEGIES);
+}
+
+/** What figures of strategies leave out, in words; null: nothing. */
+export function leftOut(run) {
+  const controls = controlsOf(run).size;
+  const shown = shownStrategies(run).length;
+  const others = strategiesOf(run).length - strategiesOf(run).filter((s) => controlsOf(run).has(s)).length;
+  const parts = [];
+  if (others > shown) parts.push(`${shown} of ${others} strategies are shown`);
+  if (controls) parts.push(`${plural(controls, "turned or random direction")} ${controls === 1 ? "stands" : "stand"} under Steering only`);
+  if (studyOf(run)) parts.push("cells of the sweep were asked on dev, the chosen one on dev and test: under Steering like is compared with like");
+  return parts.length ? `${run.label}: ${parts.join("; ")}.` : null;
+}
+
 export const conditionsOf = (run) => ordered(run.rates.filter((r) => r.factor === "").map((r) => r.condition), CONDITIONS);
 
 /** What a chart of rates draws and a download holds. */

@@ -2,22 +2,40 @@
 
 import {differences, plane, rates} from "./charts.js";
 import {addFigure} from "./figure.js";
-import {CONDITIONS, differenceRow, findComparisons, findRates, headlineOf, ordered, rateRow, strategiesOf, understoodRate, wholeRate} from "./rows.js";
+import {CONDITIONS, differenceRow, findComparisons, findRates, headlineOf, leftOut, ordered, rateRow, shownStrategies, studyOf, understoodRate, wholeRate} from "./rows.js";
 import {count, h, isNumber, percent, percentRange, points, pointsRange, visible} from "./text.js";
 
 const KINDS = ["scenario", "contrast", "plain"];
 const modelChoice = (runs) => ({label: "Model", options: runs.map((r) => r.label)});
 
+const MAX_SHAPES = 8;
+const MAX_LINES = 6;
+const OTHER = "others";
+
+/** A list of which only the first lines stand open. */
+function folded(lines) {
+  const list = (some) => h("ul", {class: "lines"}, some.map((s) => h("li", {}, s)));
+  if (lines.length <= MAX_LINES + 2) return [list(lines)];
+  return [list(lines.slice(0, MAX_LINES)), h("details", {class: "folded"}, h("summary", {}, `${count(lines.length - MAX_LINES)} more`), list(lines.slice(MAX_LINES)))];
+}
+
+/** Adds what the section's figures leave out. */
+function addLeftOut(section, runs) {
+  for (const text of runs.map(leftOut).filter(Boolean)) section.append(h("p", {class: "note"}, text));
+}
+
 function planeRows(runs) {
   const rows = [];
+  const names = [...new Set(runs.flatMap(shownStrategies))];
+  const own = new Set(names.length <= MAX_SHAPES ? names : ["direct", ...runs.map((r) => studyOf(r)?.test?.chosen), ...(runs.some(studyOf) ? [] : names)].slice(0, MAX_SHAPES - 1));
   for (const run of runs) {
     const {condition} = headlineOf(run);
-    for (const strategy of strategiesOf(run)) {
+    for (const strategy of shownStrategies(run)) {
       const over = wholeRate(run, "scenario", condition, strategy);
       const contrast = wholeRate(run, "contrast", condition, strategy);
       if (!over || !contrast) continue;
       rows.push({
-        series: run.label, shape: visible(strategy), x: 100 * contrast.rate, y: 100 * over.rate,
+        series: run.label, shape: own.has(strategy) ? visible(strategy) : OTHER, strategy: visible(strategy), x: 100 * contrast.rate, y: 100 * over.rate,
         x_low: isNumber(contrast.low) ? 100 * contrast.low : null, x_high: isNumber(contrast.high) ? 100 * contrast.high : null, y_low: isNumber(over.low) ? 100 * over.low : null, y_high: isNumber(over.high) ? 100 * over.high : null,
         tip: `${run.label}, ${visible(strategy)}\nover-refusal ${percent(over.rate)} [${percentRange(over.low, over.high)}]\ncontrasts refused ${percent(contrast.rate)} [${percentRange(contrast.low, contrast.high)}]`,
       });
@@ -35,9 +53,10 @@ export function addPlane(section, runs) {
       return {rows, spec: (width) => plane({rows, width, seriesTitle: "model", shapesTitle: "strategy", xTitle: "contrasts refused (harmful twins)", yTitle: "over-refusal rate"})};
     },
   });
-  const twins = runs.flatMap((run) => findComparisons(run, {family: "twin"}).map((c) =>
+  addLeftOut(section, runs);
+  const twins = runs.flatMap((run) => findComparisons(run, {family: "twin"}).filter((c) => !c.strategy || shownStrategies(run).includes(c.strategy)).map((c) =>
     `${runs.length > 1 ? `${run.label}, ` : ""}${visible(c.strategy || headlineOf(run).strategy)}: contrasts are refused ${points(c.difference)} points against their twins (Youden's J; 95% interval ${pointsRange(c.low, c.high)}).`));
-  if (twins.length) section.append(h("ul", {class: "lines"}, twins.map((t) => h("li", {}, t))));
+  if (twins.length) section.append(...folded(twins));
   if (!made) section.append(h("p", {class: "note"}, "No contrasts were asked, so it is not known whether harm is refused."));
 }
 
@@ -48,7 +67,7 @@ export function addStrategies(section, runs) {
     make: (i) => {
       const run = runs[i];
       const {condition} = headlineOf(run);
-      const rows = strategiesOf(run).flatMap((strategy) => KINDS.flatMap((kind) => {
+      const rows = shownStrategies(run).flatMap((strategy) => KINDS.flatMap((kind) => {
         const row = wholeRate(run, kind, condition, strategy);
         return row ? [rateRow(row, visible(strategy), kind)] : [];
       }));
@@ -60,10 +79,11 @@ export function addStrategies(section, runs) {
     caption: "Each point is the paired change of the refusal rate against the first strategy, with its 95% interval; left is good for scenarios and plain requests, and bad for contrasts.",
     make: (i) => {
       const {condition} = headlineOf(runs[i]);
-      const rows = findComparisons(runs[i], {family: "strategy", condition}).map((c) => differenceRow(c, `${visible(c.first)} → ${visible(c.second)}`, c.kind));
+      const rows = findComparisons(runs[i], {family: "strategy", condition}).filter((c) => shownStrategies(runs[i]).includes(c.second)).map((c) => differenceRow(c, `${visible(c.first)} → ${visible(c.second)}`, c.kind));
       return {rows, spec: (width) => differences({rows, width, seriesNames: KINDS.filter((k) => rows.some((r) => r.series === k)), title: "change in points", seriesTitle: "kind"})};
     },
   });
+  addLeftOut(section, runs);
   if (made && !differ) section.append(h("p", {class: "note"}, "One strategy was tried, so there is nothing to compare it with."));
 }
 
@@ -76,7 +96,7 @@ function probeRows(run) {
 
 function understoodRows(run) {
   const rows = [];
-  for (const row of findRates(run, {factor: "", kind: "scenario"})) {
+  for (const row of findRates(run, {factor: "", kind: "scenario"}).filter((r) => shownStrategies(run).includes(r.strategy))) {
     const understood = understoodRate(run, row);
     if (!understood) continue;
     const split = row.condition === "matched" || row.condition === "text-scene" ? "" : row.benign_alone_only ? ", benign alone" : ", not benign alone";
