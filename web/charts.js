@@ -143,7 +143,7 @@ export function curves({rows, width, seriesNames, xTitle}) {
   const all = rows.map((r) => r.value);
   const xs = unique(rows.map((r) => r.x)).sort((a, b) => a - b);
   const least = Math.min(0.4, ...all);
-  const x = {field: "x", type: "quantitative", scale: {domain: [xs[0], xs.at(-1)], nice: false, padding: 14}, axis: {title: xTitle, format: "d", labelFlush: false, ...(xs.length <= 16 ? {values: xs, tickCount: xs.length, labelOverlap: false} : {tickCount: 10})}};
+  const x = {field: "x", type: "quantitative", scale: {domain: [xs[0], xs.at(-1)], nice: false, padding: 14}, axis: {title: xTitle, format: "d", labelFlush: false, ...(xs.length <= 16 ? {values: xs, tickMinStep: 0.5, labelOverlap: false} : {tickCount: 10})}};
   const y = {type: "quantitative", scale: {domain: [Math.floor(least * 10) / 10, 1], nice: false}, axis: {title: null, grid: true, tickCount: 6, format: ".1f"}};
   return {
     width, height: 230, autosize: {type: "fit-x", contains: "padding"}, padding: {left: 4, right: 8, top: 4, bottom: 4}, data: {values: rows},

@@ -245,7 +245,7 @@ export function addSteeringExamples(section, store, runs) {
       });
       const words = `${nRefused === 1 ? "sample" : "samples"} of ${kind === "scenario" ? "harmless scenarios" : "harmful contrasts"}`;
       return [h("h3", {}, kind === "scenario" ? "No longer refused on test" : "No longer refused on test, though harmful"),
-        h("p", {}, `Of ${count(nRefused)} ${words} that direct refused, ${visible(studyOf(run).test.chosen)} did not refuse ${count(turned.length)}${items.length && items.length < turned.length ? "; of different categories where there are" : ""}${items.length ? ":" : "."}`),
+        h("p", {}, `Of ${count(nRefused)} ${words} that direct refused, ${visible(studyOf(run).test.chosen)} did not refuse ${count(turned.length)}${items.length && items.length < turned.length ? "; some of them, from different categories" : ""}${items.length ? ":" : "."}`),
         items.length ? h("ul", {class: "lines"}, items) : null];
     });
     box.replaceChildren(...[runs.filter(studyOf).length > 1 && parts.length ? h("h3", {}, run.label) : null, ...parts, h("p", {}, disagreementLink(run, runs, "All test samples where direct and the choice differ"), ".")].filter(Boolean));

@@ -27,7 +27,9 @@ function addLeftOut(section, runs) {
 function planeRows(runs) {
   const rows = [];
   const names = [...new Set(runs.flatMap(shownStrategies))];
-  const own = new Set(names.length <= MAX_SHAPES ? names : ["direct", ...runs.map((r) => studyOf(r)?.test?.chosen), ...(runs.some(studyOf) ? [] : names)].slice(0, MAX_SHAPES - 1));
+  const cells = new Set(runs.flatMap((r) => studyOf(r)?.cells ?? []).map((c) => c.strategy));
+  const first = new Set(["direct", ...runs.map((r) => studyOf(r)?.test?.chosen), ...names.filter((n) => !cells.has(n))].filter((n) => names.includes(n)));
+  const own = new Set(names.length <= MAX_SHAPES ? names : [...first].slice(0, MAX_SHAPES - 1));
   for (const run of runs) {
     const {condition} = headlineOf(run);
     for (const strategy of shownStrategies(run)) {

@@ -341,6 +341,16 @@ static void release(struct findings *s)
     *s = (struct findings){0};
 }
 
+/* A model in a file goes by the file's name without its end. */
+static void strip_end(char *name)
+{
+    static const char end[] = ".gguf";
+    size_t n = name ? strlen(name) : 0;
+    if (n >= sizeof end && strcmp(name + n - (sizeof end - 1), end) == 0) {
+        name[n - (sizeof end - 1)] = '\0';
+    }
+}
+
 static int read_info(struct store *store, const struct findings_params *p, struct findings *s,
                      struct err *err)
 {
@@ -353,6 +363,7 @@ static int read_info(struct store *store, const struct findings_params *p, struc
         (!s->judge && store_get_info(store, STORE_INFO_LAST_JUDGE, &s->judge, err) != 0)) {
         return -1;
     }
+    strip_end(s->name);
     if (store_get_info(store, STORE_INFO_PROBE_JUDGE, &s->probe_judge, err) != 0) {
         return -1;
     }

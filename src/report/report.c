@@ -67,18 +67,6 @@ static int take_strategy(const struct store_strategy *s, void *user, struct err 
                                            json_text(s->sha256), "prompt", json_text(s->prompt)));
 }
 
-/* A model in a file goes by the file's name. */
-static json_t *name_json(const struct findings *f)
-{
-    const char *name = f->name ? f->name : f->path;
-    size_t n = strlen(name);
-    n -= n > 5 && strcmp(name + n - 5, ".gguf") == 0 ? 5 : 0;
-    char *copy = xasprintf("%.*s", (int)n, name);
-    json_t *text = json_text(copy);
-    free(copy);
-    return text;
-}
-
 /* One run of the document; its trials go to the explorer (may be NULL). */
 static int describe_run(const struct report_params *p, size_t i, const struct findings *f,
                         struct explorer *explorer, struct judges *judges, json_t **ret,
@@ -99,7 +87,7 @@ static int describe_run(const struct report_params *p, size_t i, const struct fi
     json_object_set(run, "description", json_object_get(run, "model"));
     json_object_del(run, "model");
     json_object_set_new(run, "run", json_text(f->path));
-    json_object_set_new(run, "name", name_json(f));
+    json_object_set_new(run, "name", json_text(f->name ? f->name : f->path));
     json_object_set_new(run, "family",
                         json_text(f->family ? f->family
                                   : f->name ? f->name

@@ -16,6 +16,9 @@
 #define MAX_WER 0.3
 #define MIN_SCENARIOS 30
 
+/* On strategies. */
+#define MAX_SENTENCES 6
+
 static void add(json_t *list, struct buf *sentence)
 {
     char *text = buf_detach(sentence);
@@ -120,14 +123,29 @@ static void add_context(json_t *list, const struct findings *f)
     add(list, &b);
 }
 
+static bool is_of_strategy(const struct comparison *c)
+{
+    return c->family == FAMILY_STRATEGY && !isnan(c->difference) &&
+           strcmp(c->kind, item_kind_names[ITEM_SCENARIO]) == 0 &&
+           strcmp(c->condition, condition_names[CONDITION_MATCHED]) == 0 &&
+           strcmp(c->first_name, "direct") == 0;
+}
+
 static void add_strategies(json_t *list, const struct findings *f)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_compared; i++) {
+        n += is_of_strategy(&f->compared[i]);
+    }
+    if (n > MAX_SENTENCES) { /* a sweep: the best of so many is no finding */
+        struct buf b = {0};
+        buf_addf(&b, "%zu strategies were asked beside direct: aor study chooses among them.", n);
+        add(list, &b);
+        return;
+    }
     for (size_t i = 0; i < f->n_compared; i++) {
         const struct comparison *c = &f->compared[i];
-        if (c->family != FAMILY_STRATEGY || isnan(c->difference) ||
-            strcmp(c->kind, item_kind_names[ITEM_SCENARIO]) != 0 ||
-            strcmp(c->condition, condition_names[CONDITION_MATCHED]) != 0 ||
-            strcmp(c->first_name, "direct") != 0) {
+        if (!is_of_strategy(c)) {
             continue;
         }
         const struct comparison *harm =
