@@ -127,7 +127,7 @@ static int run(int argc, char **argv)
             "answered, unless --address says otherwise.",
         .examples = "  aor serve aor-tiny.db -b aor-bench\n"
                     "  aor serve aor-tiny.db -b aor-bench --answers -l labels.jsonl\n"
-                    "  AOR_SERVE_TOKEN=a-long-secret aor serve run.db --address 0.0.0.0\n",
+                    "  aor serve run.db --address 0.0.0.0\n",
     };
     char *typed = report_command(argc, argv);
     int n_operands;
