@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -14,6 +15,7 @@
 
 #define APPLICATION_ID 0x414F5252
 #define SCHEMA_VERSION 3
+#define LEAVE_WAL_TRIES 300 /* of 10 ms */
 
 /* Brings a file from schema i + 1 to i + 2. */
 static const char *const migrations[SCHEMA_VERSION - 1] = {migrate_2_sql, migrate_3_sql};
@@ -255,6 +257,23 @@ bool store_is_new(const struct store *s)
     return s->is_new;
 }
 
+/*
+ * A reader may hold the WAL, which SQLite does not wait for: mostly it is gone a moment later. One
+ * that stays keeps the WAL, and the next writer tries again.
+ */
+static int leave_wal(struct store *s)
+{
+    int code = SQLITE_BUSY;
+    sqlite3_busy_timeout(s->db, 0);
+    for (int i = 0; i < LEAVE_WAL_TRIES && (code & 0xFF) == SQLITE_BUSY; i++) {
+        if (i > 0) {
+            nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        }
+        code = sqlite3_exec(s->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    }
+    return code == SQLITE_OK || (code & 0xFF) == SQLITE_BUSY ? 0 : -1;
+}
+
 int store_close(struct store *s, struct err *err)
 {
     if (!s) {
@@ -268,10 +287,7 @@ int store_close(struct store *s, struct err *err)
         if (!sqlite3_get_autocommit(s->db)) {
             sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
         }
-        /* Another reader may hold the WAL: then it stays, and the next writer tries again. */
-        sqlite3_busy_timeout(s->db, 100);
-        int code = sqlite3_exec(s->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
-        if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) {
+        if (leave_wal(s) != 0) {
             ok = fail(s, err);
         }
     }

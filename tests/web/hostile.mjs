@@ -13,7 +13,7 @@ check("nothing ran", await page.evaluate(() => globalThis.pwned === undefined));
 const text = await page.$eval("body", (b) => b.innerText);
 check("the model's name is text", text.includes("<script>"), text.slice(0, 200));
 const own = await page.$$eval("script, img, iframe, object, embed, link[href], [onerror], [onload], [onclick]", (all) => all.map((e) => e.outerHTML.slice(0, 80)));
-check("no element of theirs", own.length === 1 && own[0].startsWith("<script>"), own);
+check("no element of theirs", own.length === 2 && own[0] === '<link rel="icon" href="data:,">' && own[1].startsWith("<script>/*!"), own);
 
 const seen = {script: 0, bidi: 0, escape: 0, zero: 0, long: 0};
 for (const sample of samples.slice(0, 12)) {
