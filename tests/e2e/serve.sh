@@ -176,7 +176,7 @@ while kill -0 $run 2>/dev/null; do
 done
 wait $run
 ran=$?
-goes_on() { echo "exit code $ran, $n pages, $(sql r.db "select count(*) from response") answers, $(sql r.db "pragma journal_mode")"; cat run.err | tail -3; [ $ran -eq 0 ] && [ $n -gt 0 ] && [ "$(sql r.db 'select count(*) from response')" = 152 ] && [ "$(sql r.db 'pragma journal_mode')" = delete ]; }
+goes_on() { echo "exit code $ran, $n pages, $(sql r.db "select count(*) from response") answers, $(sql r.db "pragma journal_mode")"; tail -n 3 run.err; [ $ran -eq 0 ] && [ $n -gt 0 ] && [ "$(sql r.db 'select count(*) from response')" = 152 ] && [ "$(sql r.db 'pragma journal_mode')" = delete ]; }
 ok "a run ends well while it is looked at" goes_on
 changed() {
     [ "$(curl -s "$URL/api/state" | jq -r .version)" != "$before" ] && live_runs
