@@ -40,7 +40,11 @@ struct writing {
 static int write_piece(const char *name, const struct buf *script, void *user, struct err *err)
 {
     struct writing *w = user;
-    char *path = xasprintf("%s/data/%s.js", w->dir, name);
+    char *data = fs_join(w->dir, "data"); /* as remove_old() lists them */
+    char *file = xasprintf("%s.js", name);
+    char *path = fs_join(data, file);
+    free(file);
+    free(data);
     int ok = cancel_requested() ? err_set(err, ERR_CANCELLED, "stopped by a signal")
                                 : fs_write_unsynced(path, script->data, script->len, err);
     name_set_add(&w->names, path, 0, NULL);

@@ -357,7 +357,7 @@ static void warn_of_listeners(json_t *list, const struct findings *f)
 {
     struct listeners_summary s;
     struct err err = {0};
-    if (!f->listeners || listeners_summarise(f->listeners, &s, &err) != 0) {
+    if (!f->listeners || listeners_summarise(f->listeners, &s, &err) != 0 || s.n_samples == 0) {
         warn(list, f,
              "Whether the scenarios are harmless has not been checked by listeners in "
              "this report.");

@@ -74,9 +74,18 @@ static const char *id_of(const struct labels *l, size_t item)
 static int draw(struct labels *l, struct err *err)
 {
     struct store *store = NULL;
+    char *bench = NULL;
     int ok = store_open(l->params.run, STORE_READ, &store, err) == 0
-                 ? store_each(store, NULL, take_row, l, err)
+                 ? store_get_info(store, "benchmark.data.sha256", &bench, err)
                  : -1;
+    if (ok == 0 && bench && strcmp(bench, l->params.dataset->bench.data_sha256) != 0) {
+        ok = err_set(err, ERR_USAGE, "%s: is not the benchmark that %s is a run of",
+                     l->params.dataset->dir, l->params.run);
+    }
+    free(bench);
+    if (ok == 0) {
+        ok = store_each(store, NULL, take_row, l, err);
+    }
     store_close(store, NULL);
     if (ok != 0) {
         return -1;
@@ -105,6 +114,14 @@ static json_t *row_of(const struct labels *l, const char *labeller, size_t item)
     free(key);
     free(name);
     return row;
+}
+
+/* Nothing is left to ask: where an answer is to be judged, it was. */
+static bool is_done(const struct labels *l, const char *labeller, size_t item)
+{
+    const json_t *row = row_of(l, labeller, item);
+    return row &&
+           (!l->params.asks_answer || !l->items[item].answer || json_object_get(row, "label"));
 }
 
 /* Keep the row as the last one of its labeller and sample. Takes the reference. */
@@ -206,7 +223,7 @@ size_t labels_done(const struct labels *l, const char *labeller)
 {
     size_t n = 0;
     for (size_t i = 0; i < l->n_items; i++) {
-        n += row_of(l, labeller, i) != NULL;
+        n += is_done(l, labeller, i);
     }
     return n;
 }
@@ -258,7 +275,7 @@ static json_t *item_json(const struct labels *l, const char *labeller, size_t it
 json_t *labels_ask(const struct labels *l, const char *labeller, long item)
 {
     size_t next = 0;
-    while (item < 0 && next < l->n_items && row_of(l, labeller, next)) {
+    while (item < 0 && next < l->n_items && is_done(l, labeller, next)) {
         next++;
     }
     size_t wanted = item < 0 ? next : (size_t)item;

@@ -336,6 +336,14 @@ static bool is_of_listening(enum request_kind kind)
     return kind >= REQUEST_LISTEN;
 }
 
+/* By its number in this draw: another draw's must not be played from a cache. */
+static struct reply send_item(struct server *s, size_t item)
+{
+    struct reply r = send_sound(s, labels_sample(s->params.labels, item), CONDITION_MATCHED);
+    r.cache = "no-store";
+    return r;
+}
+
 static struct reply answer(struct server *s, struct MHD_Connection *c, const struct request *q,
                            const struct incoming *in)
 {
@@ -356,7 +364,7 @@ static struct reply answer(struct server *s, struct MHD_Connection *c, const str
     case REQUEST_LISTEN:
         return send_listen(s, c);
     case REQUEST_LISTEN_SOUND:
-        return send_sound(s, labels_sample(s->params.labels, q->item), CONDITION_MATCHED);
+        return send_item(s, q->item);
     case REQUEST_LABEL:
         return take_label(s, c, in);
     case REQUEST_LABELS_JSONL:
@@ -557,13 +565,18 @@ static int start(struct server *s, const struct addrinfo *a, struct err *err)
         return err_set(err, ERR_USAGE, "%s: is not this machine alone, and wants a token",
                        s->params.address);
     }
+    if (s->params.token &&
+        (strlen(s->params.token) < 16 || !request_is_labeller(s->params.token))) {
+        return err_set(err, ERR_USAGE,
+                       "the token wants 16 to 40 letters, digits, hyphens or underscores");
+    }
     unsigned flags = MHD_USE_EPOLL;
     flags |= a->ai_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0;
-    s->daemon = MHD_start_daemon(
-        flags, (uint16_t)s->params.port, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
-        a->ai_addr, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+    s->daemon =
+        MHD_start_daemon(flags, (uint16_t)s->params.port, NULL, NULL, on_request, s,
+                         MHD_OPTION_SOCK_ADDR, a->ai_addr, MHD_OPTION_NOTIFY_COMPLETED,
+                         on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S, MHD_OPTION_END);
     if (!s->daemon) {
         return err_errno(err, "%s, port %d", s->params.address, s->params.port);
     }

@@ -85,7 +85,7 @@ cp r.db r2.db
 ok "two runs into the same folder" "$AOR" report r.db r2.db -o out
 two() { piece out findings | jq -e '(.runs | length) == 2 and (.pieces | length) == 3 and .sounds == []'; }
 ok "two runs" two
-ok "and one again" "$AOR" report r.db -o out
+ok "and one again" "$AOR" report r.db -o out/
 stale() { [ "$(find out/data -type f | sort | xargs -n 1 basename | tr '\n' ' ')" = "findings.js samples.js trials-0-0.js " ]; }
 ok "pieces of an earlier report are gone" stale
 
