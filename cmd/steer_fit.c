@@ -59,10 +59,12 @@ int steer_fit_layers(const char *path, const char *run, const char *judge,
     struct activations *a = NULL;
     struct store *store = NULL;
     char *model = NULL;
+    char *description = NULL;
     int ok = -1;
     if (parse(o, &l, err) != 0 || activations_open(path, &a, err) != 0 ||
         store_open(run, STORE_READ, &store, err) != 0 ||
-        store_get_info(store, "model.text.sha256", &model, err) != 0) {
+        store_get_info(store, "model.text.sha256", &model, err) != 0 ||
+        store_get_info(store, "model.description", &description, err) != 0) {
         goto out;
     }
     if (!model || strcmp(model, activations_model(a)) != 0) {
@@ -84,6 +86,8 @@ int steer_fit_layers(const char *path, const char *run, const char *judge,
     l.n_embd = activations_n_embd(a);
     size_t n = (size_t)l.n_layers * (size_t)l.n_embd;
     l.model_sha256 = xstrdup(model);
+    l.architecture = xasprintf("%.*s", description ? (int)strcspn(description, " ") : 0,
+                               description ? description : ""); /* "llama 1.7M F16. ..." */
     l.whole = xcalloc(n, sizeof *l.whole);
     l.folds = xcalloc(FIT_FOLDS * n, sizeof *l.folds);
     l.quality = xcalloc((size_t)l.n_layers, sizeof *l.quality);
@@ -97,6 +101,7 @@ int steer_fit_layers(const char *path, const char *run, const char *judge,
 out:
     steer_layers_release(&l);
     free(model);
+    free(description);
     activations_close(a, NULL);
     store_close(store, NULL);
     return ok;
@@ -110,6 +115,7 @@ void steer_layers_release(struct steer_layers *l)
     free(l->has);
     free(l->judge);
     free(l->model_sha256);
+    free(l->architecture);
     labelled_release(&l->labelled);
     *l = (struct steer_layers){0};
 }
@@ -181,7 +187,7 @@ int steer_save(const char *path, const struct steer_layers *l, const struct stee
         {"aor.judge", l->judge},
         {"aor.model.sha256", l->model_sha256},
     };
-    return direction_save(path, l->n_embd, l->n_layers, v->vectors, "llama", facts,
+    return direction_save(path, l->n_embd, l->n_layers, v->vectors, l->architecture, facts,
                           sizeof facts / sizeof *facts, err);
 }
 

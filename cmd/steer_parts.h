@@ -55,7 +55,7 @@ struct steer_layers {
     struct fit_quality *quality; /* [n_layers]; owned */
     bool *has;                   /* [n_layers]; owned */
     struct labelled labelled;
-    char *judge, *model_sha256;
+    char *judge, *model_sha256, *architecture;
 };
 
 /* From the activations at path, by the verdicts of a run's judge (NULL: the last one). */
