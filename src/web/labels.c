@@ -151,14 +151,44 @@ static int read_line(struct labels *l, const char *line, size_t n, size_t number
     return 0;
 }
 
-/* A write that was cut off was never acknowledged: its piece of a line goes. */
-static int mend(const char *path, const struct buf *text, size_t n_whole, struct err *err)
+/* All of it or nothing. */
+static int append(const char *path, const char *line, struct err *err)
 {
-    if (n_whole == text->len) {
+    size_t n = strlen(line);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return err_errno(err, "%s", path);
+    }
+    off_t before = lseek(fd, 0, SEEK_END);
+    int ok = before >= 0 && fs_write_all(fd, line, n) == 0 && fsync(fd) == 0
+                 ? 0
+                 : err_errno(err, "%s", path);
+    if (ok != 0 && before >= 0 && ftruncate(fd, before) != 0) {
+        log_info("%s: a line may be cut off", path);
+    }
+    close(fd);
+    return ok;
+}
+
+/*
+ * What stands behind the last line end: a whole label, which gets its line end; or a write that was
+ * cut off and never acknowledged, which goes.
+ */
+static int mend(struct labels *l, const struct buf *text, size_t at, size_t number, struct err *err)
+{
+    const char *path = l->params.path;
+    struct err cut = {0};
+    if (at == text->len) {
         return 0;
     }
+    if (read_line(l, text->data + at, text->len - at, number, &cut) == 0) {
+        return append(path, "\n", err);
+    }
+    if (text->data[at] != '{') {
+        return err_set(err, ERR_FORMAT, "%s: is no file of labels", path);
+    }
     log_info("%s: its last line was cut off, and is removed", path);
-    return truncate(path, (off_t)n_whole) == 0 ? 0 : err_errno(err, "%s", path);
+    return truncate(path, (off_t)at) == 0 ? 0 : err_errno(err, "%s", path);
 }
 
 static int read_rows(struct labels *l, struct err *err)
@@ -179,7 +209,7 @@ static int read_rows(struct labels *l, struct err *err)
         at += n + 1;
     }
     if (ok == 0) {
-        ok = mend(l->params.path, &text, at, err);
+        ok = mend(l, &text, at, number + 1, err);
     }
     buf_release(&text);
     return ok;
@@ -370,25 +400,6 @@ static json_t *make_row(const struct labels *l, const json_t *sent)
     json_object_set_new(row, "at", json_string(now));
     free(name);
     return row;
-}
-
-/* All of it or nothing. */
-static int append(const char *path, const char *line, struct err *err)
-{
-    size_t n = strlen(line);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        return err_errno(err, "%s", path);
-    }
-    off_t before = lseek(fd, 0, SEEK_END);
-    int ok = before >= 0 && fs_write_all(fd, line, n) == 0 && fsync(fd) == 0
-                 ? 0
-                 : err_errno(err, "%s", path);
-    if (ok != 0 && before >= 0 && ftruncate(fd, before) != 0) {
-        log_info("%s: a line may be cut off", path);
-    }
-    close(fd);
-    return ok;
 }
 
 int labels_put(struct labels *l, const json_t *sent, const char **ret_error, struct err *err)
