@@ -54,7 +54,7 @@ struct model_options model_default_options(void);
     {0, "max-cost", OPT_STR, &(o).max_cost, "USD", \
      "stop when the run has cost so much, by the model's prices", 0, 0}, \
     {0, "direction", OPT_STR, &(o).direction, "GGUF", "control vector for -a steered", 0, 0}, \
-    {0, "strength", OPT_STR, &(o).strength, "X", "its factor (default: 1)", 0, 0}, \
+    {0, "strength", OPT_STR, &(o).strength, "X", "factor of its addition (default: the file's own, or 1)", 0, 0}, \
     {0, "chat-template", OPT_STR, &(o).chat_template, "FILE", \
      "a Jinja template instead of the model's", 0, 0}, \
     {0, "fast", OPT_FLAG, &(o).is_fast, NULL, \

@@ -110,7 +110,7 @@ static int read_trial(struct worker *w, size_t i, struct result *r, struct err *
         r->was_there = true;
         return 0;
     }
-    if (asker_ask(w->asker, t->sample, t->condition, NULL, &w->reader, &answer, err) != 0) {
+    if (asker_read(w->asker, t->sample, t->condition, &w->reader, &answer, err) != 0) {
         return -1;
     }
     r->is_different = answer.is_failed || strcmp(answer.text, t->text) != 0;

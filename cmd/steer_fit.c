@@ -79,7 +79,8 @@ int steer_fit_layers(const char *path, const char *run, const char *judge,
         err_set(err, ERR_USAGE, "%s: has no verdicts yet: run aor judge", run);
         goto out;
     }
-    if (labelled_load(store, l.judge, a, &l.labelled, err) != 0) {
+    if (labelled_load(store, l.judge, a, &l.labelled, err) != 0 ||
+        gate_fit(&l.labelled, a, &l.gate, err) != 0) {
         goto out;
     }
     l.n_layers = activations_n_layers(a);
@@ -116,6 +117,7 @@ void steer_layers_release(struct steer_layers *l)
     free(l->judge);
     free(l->model_sha256);
     free(l->architecture);
+    gate_release(&l->gate);
     labelled_release(&l->labelled);
     *l = (struct steer_layers){0};
 }
@@ -145,6 +147,10 @@ void steer_print_layers(const struct steer_layers *l)
                    l->quality[layer].cosine, length_of(l, layer));
         }
     }
+    if (l->gate.layer >= 0) {
+        printf("condition: layer %d tells scenarios from contrasts with an AUC of %.3f\n",
+               l->gate.layer, l->gate.auc);
+    }
 }
 
 json_t *steer_layers_json(const struct steer_layers *l)
@@ -171,24 +177,19 @@ int steer_best_layer(const struct steer_layers *l)
     return best;
 }
 
-int steer_save(const char *path, const struct steer_layers *l, const struct steer_vector *v,
-               struct err *err)
+int steer_save(const char *path, const struct steer_layers *l, const struct steering *s,
+               double strength, struct err *err)
 {
-    char strength[32];
-    snprintf(strength, sizeof strength, "%g", v->strength);
     const struct direction_fact facts[] = {
         {"aor.method", fit_method_names[l->params.method]},
         {"aor.position", activation_position_names[l->position]},
         {"aor.hook", "l_out"},
-        {"aor.operation", steering_operation_names[v->operation]},
-        {"aor.scope", steering_scope_names[v->scope]},
-        {"aor.strength", strength},
         {"aor.sign", "refused - complied"},
         {"aor.judge", l->judge},
         {"aor.model.sha256", l->model_sha256},
     };
-    return direction_save(path, l->n_embd, l->n_layers, v->vectors, l->architecture, facts,
-                          sizeof facts / sizeof *facts, err);
+    return direction_save(path, s, strength, l->architecture, facts, sizeof facts / sizeof *facts,
+                          err);
 }
 
 static int save(const struct steer_layers *l, const char *path, long layer, struct err *err)
@@ -201,8 +202,11 @@ static int save(const struct steer_layers *l, const char *path, long layer, stru
     float *vectors = xcalloc((size_t)l->n_layers * width, sizeof *vectors);
     memcpy(vectors + (size_t)(chosen - 1) * width, l->whole + (size_t)chosen * width,
            width * sizeof *vectors);
-    struct steer_vector v = {vectors, STEERING_ADD, STEERING_ALL, -1};
-    int ok = steer_save(path, l, &v, err);
+    struct steering s = {.n_layers = l->n_layers,
+                         .n_embd = l->n_embd,
+                         .vectors = vectors,
+                         .condition = {.layer = -1}};
+    int ok = steer_save(path, l, &s, -1, err);
     free(vectors);
     if (ok == 0) {
         log_info("%s: the direction of layer %d, from complied to refused", path, chosen);

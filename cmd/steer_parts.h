@@ -10,6 +10,7 @@
 #include "steer/activations.h"
 #include "steer/asker.h"
 #include "steer/fit.h"
+#include "steer/gate.h"
 #include "steer/labelled.h"
 #include "store/store.h"
 
@@ -54,6 +55,7 @@ struct steer_layers {
     float *folds;                /* [FIT_FOLDS * n_layers * n_embd]; owned */
     struct fit_quality *quality; /* [n_layers]; owned */
     bool *has;                   /* [n_layers]; owned */
+    struct gate gate;
     struct labelled labelled;
     char *judge, *model_sha256, *architecture;
 };
@@ -70,14 +72,8 @@ json_t *steer_layers_json(const struct steer_layers *l);
 /* The layer of the greatest AUC; 0: none. */
 int steer_best_layer(const struct steer_layers *l);
 
-/* A control vector with our keys: vectors[(n_layers - 1) * n_embd]. */
-struct steer_vector {
-    const float *vectors;
-    enum steering_operation operation;
-    enum steering_scope scope;
-    double strength; /* that was found to be good; it is not in the vectors */
-};
-int steer_save(const char *path, const struct steer_layers *l, const struct steer_vector *v,
-               struct err *err);
+/* A control vector with our keys. strength: that was found to be good; it is not in the vectors. */
+int steer_save(const char *path, const struct steer_layers *l, const struct steering *s,
+               double strength, struct err *err);
 
 #endif

@@ -27,12 +27,13 @@ struct cell {
     enum steering_scope scope;
     int layer;
     double strength; /* of an addition, in lengths of the direction */
+    int gate;        /* percent of the contrasts that a condition lets through; 100: no condition */
     int random;      /* number of a random direction of the same length; 0: the fitted one */
 };
 
 struct sweep {
     const char *acts, *db;
-    const char *layers_list, *strengths, *operations, *scopes;
+    const char *layers_list, *strengths, *operations, *scopes, *gates;
     long n_variants, n_test_variants, n_random, n_workers, limit;
     bool as_json, is_dev_only;
     struct steer_fit_options fit;
@@ -49,7 +50,9 @@ struct sweep {
     bool is_test;
     struct store *store;
     struct todo *todo;
-    size_t n_todo, n_stored;
+    size_t n_todo, n_stored, n_checked, n_different;
+    size_t *groups; /* [n_groups + 1]: todo[groups[i]..groups[i + 1]) are of one sample */
+    size_t n_groups;
     struct progress progress;
 };
 
@@ -63,16 +66,21 @@ struct todo {
 struct worker {
     struct sweep *sweep;
     struct asker *asker;
-    float *vectors; /* [n_layers * n_embd] */
+    float *vectors; /* [ASKER_MAX_GROUP * n_layers * n_embd] */
     struct err err;
 };
 
-struct result {
+struct answered {
     bool is_failed;
-    int finish, n_prompt_tokens, n_answer_tokens;
+    int finish, n_prompt_tokens, n_answer_tokens, check;
     float prefill_s, decode_s;
     char text[MAX_TEXT];
-    char error[512];
+};
+
+/* Of a group. */
+struct result {
+    char error[512]; /* "": answers[] are there */
+    struct answered answers[ASKER_MAX_GROUP];
 };
 _Static_assert(sizeof(struct result) <= POOL_MAX_RESULT, "a result must fit the pool");
 
@@ -83,15 +91,21 @@ static struct cell *add_cell(struct sweep *s)
     return &s->cells[s->n_cells++];
 }
 
-/* "add1-2", "ablate1", with the first letter of another scope than all. */
+/* "add1-2", "ablate1", with the first letter of another scope than all, and a condition's share:
+ * "add1-2g10". */
 static int name_cell(struct cell *c, struct err *err)
 {
     char strength[24] = "";
+    char gate[16] = "";
     if (c->operation == STEERING_ADD) {
         snprintf(strength, sizeof strength, "%+g", c->strength);
     }
-    char *name = xasprintf("%s%d%s%.*s", steering_operation_names[c->operation], c->layer, strength,
-                           c->scope == STEERING_ALL ? 0 : 1, steering_scope_names[c->scope]);
+    if (c->gate < 100) {
+        snprintf(gate, sizeof gate, "g%d", c->gate);
+    }
+    char *name =
+        xasprintf("%s%d%s%.*s%s", steering_operation_names[c->operation], c->layer, strength,
+                  c->scope == STEERING_ALL ? 0 : 1, steering_scope_names[c->scope], gate);
     bool fits = strlen(name) <= PROMPT_MAX_NAME;
     snprintf(c->name, sizeof c->name, "%.15s", name);
     int ok = fits ? 0 : err_set(err, ERR_USAGE, "--strengths: %s is too long a number", strength);
@@ -99,29 +113,46 @@ static int name_cell(struct cell *c, struct err *err)
     return ok;
 }
 
-/* Cells of one layer, operation and scope. */
-static int add_strengths(struct sweep *s, int layer, enum steering_operation operation,
-                         enum steering_scope scope, struct err *err)
+/* The numbers of a list with commas. *ret is the caller's. */
+static int parse_numbers(const char *option, const char *text, double min, double max, double **ret,
+                         size_t *ret_n, struct err *err)
 {
     char **list;
     size_t n;
     int ok = 0;
-    cmd_split(operation == STEERING_ADD ? s->strengths : "0", &list, &n);
+    cmd_split(text, &list, &n);
+    *ret = xcalloc(n + 1, sizeof **ret);
     for (size_t i = 0; ok == 0 && i < n; i++) {
-        char *end;
-        double strength = strtod(list[i], &end);
-        if (*end || !isfinite(strength)) {
-            ok = err_set(err, ERR_USAGE, "--strengths: \"%.40s\" is no number", list[i]);
-            break;
-        }
-        struct cell *c = add_cell(s);
-        c->operation = operation;
-        c->scope = scope;
-        c->layer = layer;
-        c->strength = strength;
-        ok = name_cell(c, err);
+        ok = model_number(list[i], option, min, max, &(*ret)[i], err);
     }
     cmd_free_list(list, n);
+    *ret_n = n;
+    return ok;
+}
+
+/* The numbers of --strengths and --gates. */
+struct numbers {
+    double *strengths, *gates;
+    size_t n_strengths, n_gates;
+};
+
+/* Cells of one layer, operation and scope. */
+static int add_cells(struct sweep *s, int layer, enum steering_operation operation,
+                     enum steering_scope scope, const struct numbers *v, struct err *err)
+{
+    size_t n_strengths = operation == STEERING_ADD ? v->n_strengths : 1;
+    int ok = 0;
+    for (size_t i = 0; i < n_strengths; i++) {
+        for (size_t g = 0; ok == 0 && g < v->n_gates; g++) {
+            struct cell *c = add_cell(s);
+            c->operation = operation;
+            c->scope = scope;
+            c->layer = layer;
+            c->strength = operation == STEERING_ADD ? v->strengths[i] : 0;
+            c->gate = (int)v->gates[g];
+            ok = name_cell(c, err);
+        }
+    }
     return ok;
 }
 
@@ -160,10 +191,15 @@ static int make_grid(struct sweep *s, struct err *err)
     int scopes[3];
     size_t n_operations;
     size_t n_scopes;
+    struct numbers v = {0};
+    int ok = -1;
     if (parse_list("--operations", s->operations, steering_operation_names, operations,
                    &n_operations, 2, err) != 0 ||
-        parse_list("--scopes", s->scopes, steering_scope_names, scopes, &n_scopes, 3, err) != 0) {
-        return -1;
+        parse_list("--scopes", s->scopes, steering_scope_names, scopes, &n_scopes, 3, err) != 0 ||
+        parse_numbers("--strengths", s->strengths, -1e6, 1e6, &v.strengths, &v.n_strengths, err) !=
+            0 ||
+        parse_numbers("--gates", s->gates, 0, 100, &v.gates, &v.n_gates, err) != 0) {
+        goto out;
     }
     struct cell *direct = add_cell(s);
     direct->is_steered = false;
@@ -171,17 +207,26 @@ static int make_grid(struct sweep *s, struct err *err)
     for (int layer = 1; layer < s->layers.n_layers; layer++) {
         for (size_t o = 0; wants_layer(s, layer) && s->layers.has[layer] && o < n_operations; o++) {
             for (size_t k = 0; k < n_scopes; k++) {
-                if (add_strengths(s, layer, (enum steering_operation)operations[o],
-                                  (enum steering_scope)scopes[k], err) != 0) {
-                    return -1;
+                if (add_cells(s, layer, (enum steering_operation)operations[o],
+                              (enum steering_scope)scopes[k], &v, err) != 0) {
+                    goto out;
                 }
             }
         }
     }
     s->n_grid = s->n_cells;
-    return s->n_cells > 1
-               ? 0
-               : err_set(err, ERR_USAGE, "no layer of these has a direction at this position");
+    ok = s->n_cells > 1
+             ? 0
+             : err_set(err, ERR_USAGE, "no layer of these has a direction at this position");
+    for (size_t k = 1; ok == 0 && k < s->n_cells; k++) {
+        if (s->cells[k].gate < 100 && s->layers.gate.layer < 0) {
+            ok = err_set(err, ERR_USAGE, "a condition wants captured contrasts: --gates 100");
+        }
+    }
+out:
+    free(v.strengths);
+    free(v.gates);
+    return ok;
 }
 
 /* The chosen cell turned round, and with random directions of the same length. */
@@ -206,25 +251,27 @@ static void add_controls(struct sweep *s, const char *chosen)
     }
 }
 
-/* The control vector of a cell; on dev by the fold that did not see the sample. */
-static void fill_vectors(const struct sweep *s, const struct cell *c, const struct sample *sample,
-                         float *ret)
+/*
+ * What a cell does; on dev by the fold that did not see the sample, on test by all of dev. Its
+ * vectors are put into vectors[(n_layers - 1) * n_embd].
+ */
+static struct steering steering_of(const struct sweep *s, const struct cell *c,
+                                   const struct sample *sample, float *vectors)
 {
     const struct steer_layers *l = &s->layers;
     size_t width = (size_t)l->n_embd;
     size_t n = (size_t)l->n_layers * width;
     const struct item *t = sample->item;
-    const char *scenario = t->kind == ITEM_CONTRAST ? t->twin : t->id;
-    const float *all = s->is_test ? l->whole : l->folds + (size_t)labelled_fold(scenario) * n;
+    int fold = s->is_test ? -1 : labelled_fold(t->kind == ITEM_CONTRAST ? t->twin : t->id);
+    const float *all = fold < 0 ? l->whole : l->folds + (size_t)fold * n;
     const float *v = all + (size_t)c->layer * width;
     float *own = xcalloc(width, sizeof *own);
     memcpy(own, v, width * sizeof *own);
     if (c->random > 0) {
         fit_random_direction(v, width, SEED, c->random, own);
     }
-    memset(ret, 0, n * sizeof *ret);
     for (int layer = 1; layer < l->n_layers; layer++) {
-        float *to = ret + (size_t)(layer - 1) * width;
+        float *to = vectors + (size_t)(layer - 1) * width;
         for (size_t i = 0; i < width; i++) {
             bool is_here = c->operation == STEERING_ABLATE || layer == c->layer;
             double factor = c->operation == STEERING_ABLATE ? 1 : c->strength;
@@ -232,36 +279,65 @@ static void fill_vectors(const struct sweep *s, const struct cell *c, const stru
         }
     }
     free(own);
+    return (struct steering){.operation = c->operation,
+                             .scope = c->scope,
+                             .n_layers = l->n_layers,
+                             .n_embd = l->n_embd,
+                             .vectors = vectors,
+                             .condition = c->gate < 100
+                                              ? gate_condition(&l->gate, fold, c->gate / 100.0)
+                                              : (struct steering_condition){.layer = -1}};
 }
 
+/* What is reported of test is asked exactly. */
 static void *start(void *user)
 {
     struct sweep *s = user;
     struct worker *w = xcalloc(1, sizeof *w);
-    struct asker_params p = {&s->dataset, &s->model.local, &s->prompt};
+    struct local_params exact = s->model.local;
+    exact.is_fast = false;
+    exact.n_parallel = 0;
+    struct asker_params p = {&s->dataset, s->is_test ? &exact : &s->model.local, &s->prompt};
+    size_t n = (size_t)s->layers.n_layers * (size_t)s->layers.n_embd;
     w->sweep = s;
-    w->vectors = xcalloc((size_t)s->layers.n_layers * (size_t)s->layers.n_embd, sizeof *w->vectors);
+    w->vectors = xcalloc(ASKER_MAX_GROUP * n, sizeof *w->vectors);
     if (asker_open(&p, &w->asker, &w->err) != 0) {
         w->asker = NULL;
     }
     return w;
 }
 
-static int ask(struct worker *w, const struct todo *t, struct asker_answer *ret, struct err *err)
+static int ask(struct worker *w, const struct todo *list, size_t n, struct asker_answer *ret,
+               struct err *err)
 {
-    struct sweep *s = w->sweep;
-    const struct cell *c = &s->cells[t->cell];
-    struct steering steering = {.operation = c->operation,
-                                .scope = c->scope,
-                                .condition = {.layer = -1},
-                                .n_layers = s->layers.n_layers,
-                                .n_embd = s->layers.n_embd,
-                                .vectors = w->vectors};
-    if (c->is_steered) {
-        fill_vectors(s, c, &s->dataset.bench.samples[t->sample], w->vectors);
+    const struct sweep *s = w->sweep;
+    struct steering steerings[ASKER_MAX_GROUP];
+    const struct steering *wanted[ASKER_MAX_GROUP] = {NULL};
+    size_t size = (size_t)s->layers.n_layers * (size_t)s->layers.n_embd;
+    for (size_t i = 0; i < n; i++) {
+        const struct cell *c = &s->cells[list[i].cell];
+        if (c->is_steered) {
+            steerings[i] =
+                steering_of(s, c, &s->dataset.bench.samples[list[i].sample], w->vectors + i * size);
+            wanted[i] = &steerings[i];
+        }
     }
-    return asker_ask(w->asker, t->sample, CONDITION_MATCHED, c->is_steered ? &steering : NULL, NULL,
-                     ret, err);
+    return asker_ask(w->asker, list[0].sample, CONDITION_MATCHED, wanted, n, ret, err);
+}
+
+static void hand_over(struct asker_answer *a, struct answered *ret)
+{
+    bool fits = strlen(a->text) < sizeof ret->text;
+    *ret = (struct answered){.is_failed = a->is_failed || !fits,
+                             .finish = (int)a->finish,
+                             .n_prompt_tokens = a->n_prompt_tokens,
+                             .n_answer_tokens = a->n_answer_tokens,
+                             .check = (int)a->check,
+                             .prefill_s = (float)a->prefill_s,
+                             .decode_s = (float)a->decode_s};
+    snprintf(ret->text, sizeof ret->text, "%s",
+             fits ? a->text : "the answer is too long for a sweep");
+    free(a->text);
 }
 
 static void task(size_t index, void *state, void *result)
@@ -269,23 +345,19 @@ static void task(size_t index, void *state, void *result)
     struct worker *w = state;
     struct result *r = result;
     struct err err = w->err;
-    struct asker_answer a;
-    if (!w->asker || ask(w, &w->sweep->todo[index], &a, &err) != 0) {
+    struct asker_answer answers[ASKER_MAX_GROUP];
+    const size_t *group = &w->sweep->groups[index];
+    size_t n = group[1] - group[0];
+    if (!w->asker || ask(w, &w->sweep->todo[group[0]], n, answers, &err) != 0) {
         snprintf(r->error, sizeof r->error, "%s", err.msg);
         return;
     }
-    bool fits = strlen(a.text) < sizeof r->text;
-    r->is_failed = a.is_failed || !fits;
-    r->finish = (int)a.finish;
-    r->n_prompt_tokens = a.n_prompt_tokens;
-    r->n_answer_tokens = a.n_answer_tokens;
-    r->prefill_s = (float)a.prefill_s;
-    r->decode_s = (float)a.decode_s;
-    snprintf(r->text, sizeof r->text, "%s", fits ? a.text : "the answer is too long for a sweep");
-    free(a.text);
+    for (size_t i = 0; i < n; i++) {
+        hand_over(&answers[i], &r->answers[i]);
+    }
 }
 
-static int store_answer(struct sweep *s, const struct todo *t, const struct result *r,
+static int store_answer(struct sweep *s, const struct todo *t, const struct answered *r,
                         struct err *err)
 {
     static const char *const finishes[] = {"stop", "length", "context"};
@@ -300,6 +372,8 @@ static int store_answer(struct sweep *s, const struct todo *t, const struct resu
     if (store_put_response(s->store, t->trial, &response, err) != 0) {
         return -1;
     }
+    s->n_checked += r->check != MODEL_UNCHECKED;
+    s->n_different += r->check == MODEL_DIFFERS;
     if (r->is_failed) {
         return 0;
     }
@@ -314,15 +388,18 @@ static int on_result(size_t index, const void *result, void *user, struct err *e
 {
     struct sweep *s = user;
     const struct result *r = result;
+    const size_t *group = &s->groups[index];
+    size_t n_before = s->n_stored;
     if (r->error[0]) {
         return err_set(err, ERR_MODEL, "%s", r->error);
     }
-    if (store_answer(s, &s->todo[index], r, err) != 0) {
-        return -1;
+    for (size_t i = group[0]; i < group[1]; i++, s->n_stored++) {
+        if (store_answer(s, &s->todo[i], &r->answers[i - group[0]], err) != 0) {
+            return -1;
+        }
     }
-    s->n_stored++;
     progress_update(&s->progress, (long)s->n_stored, NULL);
-    return s->n_stored % BATCH == 0 &&
+    return s->n_stored / BATCH > n_before / BATCH &&
                    (store_commit(s->store, err) != 0 || store_begin(s->store, err) != 0)
                ? -1
                : 0;
@@ -345,12 +422,13 @@ static int put_strategy(struct sweep *s, const struct cell *c, struct err *err)
 {
     char *yaml =
         c->is_steered
-            ? xasprintf("%s# steering: %s of layer %d, strength %g, scope %s%s; %s at %s\n",
-                        s->prompt.yaml, steering_operation_names[c->operation], c->layer,
-                        c->strength, steering_scope_names[c->scope],
-                        c->random > 0 ? ", random direction" : "",
-                        fit_method_names[s->layers.params.method],
-                        activation_position_names[s->layers.position])
+            ? xasprintf(
+                  "%s# steering: %s of layer %d, strength %g, scope %s%s, %d%% of contrasts let "
+                  "through; %s at %s\n",
+                  s->prompt.yaml, steering_operation_names[c->operation], c->layer, c->strength,
+                  steering_scope_names[c->scope], c->random > 0 ? ", random direction" : "",
+                  c->gate, fit_method_names[s->layers.params.method],
+                  activation_position_names[s->layers.position])
             : xstrdup(s->prompt.yaml);
     char hex[SHA256_HEX_SIZE];
     sha256_hex(yaml, strlen(yaml), hex);
@@ -415,6 +493,33 @@ static int take_trial(const struct store_trial *t, void *user, struct err *err)
     return 0;
 }
 
+static int by_sample(const void *a, const void *b)
+{
+    const struct todo *x = a;
+    const struct todo *y = b;
+    return x->sample != y->sample ? (x->sample > y->sample) - (x->sample < y->sample)
+                                  : (x->cell > y->cell) - (x->cell < y->cell);
+}
+
+/* Trials of one sample are asked together. */
+static void make_groups(struct sweep *s)
+{
+    if (s->n_todo > 1) {
+        qsort(s->todo, s->n_todo, sizeof *s->todo, by_sample);
+    }
+    free(s->groups);
+    s->groups = xcalloc(s->n_todo + 1, sizeof *s->groups);
+    s->n_groups = 0;
+    for (size_t i = 0; i < s->n_todo;) {
+        size_t from = i;
+        while (i < s->n_todo && s->todo[i].sample == s->todo[from].sample &&
+               i - from < ASKER_MAX_GROUP) {
+            i++;
+        }
+        s->groups[++s->n_groups] = i;
+    }
+}
+
 /* A file of its own, of one way of fitting and one set of activations. */
 static int check_identity(struct sweep *s, struct err *err)
 {
@@ -451,7 +556,7 @@ static int run_phase(struct sweep *s, const char *label, size_t from, size_t to,
     struct run_params identity = {
         .dataset = &s->dataset, .db_path = s->db, .local = &s->model.local};
     int ok = -1;
-    s->n_todo = s->n_stored = 0;
+    s->n_todo = s->n_stored = s->n_checked = s->n_different = 0;
     if (store_open(s->db, STORE_CREATE, &s->store, err) != 0) {
         return -1;
     }
@@ -462,8 +567,9 @@ static int run_phase(struct sweep *s, const char *label, size_t from, size_t to,
         store_each_trial(s->store, take_trial, s, err) != 0) {
         goto out;
     }
+    make_groups(s);
     struct pool pool = {.n_workers = steer_n_workers(&s->model.local, s->n_workers),
-                        .n_tasks = s->n_todo,
+                        .n_tasks = s->n_groups,
                         .result_size = sizeof(struct result),
                         .user = s,
                         .start = start,
@@ -475,6 +581,10 @@ static int run_phase(struct sweep *s, const char *label, size_t from, size_t to,
         ok = pool_run(&pool, err);
         if (ok == 0) {
             progress_end(&s->progress, NULL);
+        }
+        if (ok == 0 && s->n_checked > 0) {
+            log_info("%s: %zu of %zu answers that were given a second time exactly differ", s->db,
+                     s->n_different, s->n_checked);
         }
     }
     /* What came before an error is kept: the same command goes on. */
@@ -504,12 +614,38 @@ static int changes_of(const struct choice *c, const char *strategy, double *ret_
     return 0;
 }
 
+/* What the chosen cell does on test in matched, by category and, "", in all. */
+static int categories_json(const struct choice *c, const char *chosen, json_t **ret,
+                           struct err *err)
+{
+    struct choice_outcome o;
+    if (choice_test(c, chosen, &o, err) != 0) {
+        return -1;
+    }
+    *ret = json_array();
+    for (size_t i = 0; i < o.n_rows; i++) {
+        const struct choice_row *row = &o.rows[i];
+        const struct paired *p = &row->change.refused;
+        if (strcmp(row->condition, condition_names[CONDITION_MATCHED]) == 0) {
+            json_array_append_new(
+                *ret, json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "kind",
+                                item_kind_names[row->kind], "category", row->category, "pairs",
+                                (json_int_t)p->n, "direct", json_number(p->first), "chosen",
+                                json_number(p->second), "change", json_number(p->difference), "low",
+                                json_number(p->low), "high", json_number(p->high)));
+        }
+    }
+    choice_outcome_release(&o);
+    return 0;
+}
+
 /* The controls beside the chosen cell, and its rank among the random ones. */
 static int controls_json(const struct sweep *s, const char *chosen, json_t **ret, struct err *err)
 {
     struct choice *c = NULL;
     struct choice_params p = {.path = s->db, .judge = rule_judge_id(s->rules)};
     json_t *list = json_array();
+    json_t *categories = NULL;
     double own = NAN;
     double own_contrasts = NAN;
     long n_as_good = 0;
@@ -527,15 +663,16 @@ static int controls_json(const struct sweep *s, const char *chosen, json_t **ret
                                               "scenarios", json_number(scenarios), "contrasts",
                                               json_number(contrasts)));
     }
+    ok = ok == 0 ? categories_json(c, chosen, &categories, err) : -1;
     choice_free(c);
     if (ok != 0) {
         json_decref(list);
         return -1;
     }
-    *ret = json_pack("{s:s, s:o, s:o, s:o, s:o}", "chosen", chosen, "scenarios", json_number(own),
-                     "contrasts", json_number(own_contrasts), "p_rank",
+    *ret = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "chosen", chosen, "scenarios",
+                     json_number(own), "contrasts", json_number(own_contrasts), "p_rank",
                      json_number((1.0 + (double)n_as_good) / (1.0 + (double)n_random)), "controls",
-                     list);
+                     list, "categories", categories);
     return 0;
 }
 
@@ -564,16 +701,22 @@ static void print_controls(const json_t *controls)
            n, 100 * best, 100 * json_number_value(json_object_get(controls, "scenarios")), p);
 }
 
+static json_t *gate_json(const struct gate *g)
+{
+    return g->layer < 0 ? json_null()
+                        : json_pack("{s:i, s:o}", "layer", g->layer, "auc", json_number(g->auc));
+}
+
 static json_t *cells_json(const struct sweep *s)
 {
     json_t *list = json_array();
     for (size_t k = 1; k < s->n_cells; k++) {
         const struct cell *c = &s->cells[k];
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:i, s:o, s:i}", "strategy", c->name,
-                                        "operation", steering_operation_names[c->operation],
-                                        "scope", steering_scope_names[c->scope], "layer", c->layer,
-                                        "strength", json_number(c->strength), "random", c->random));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:i, s:o, s:i, s:i}", "strategy", c->name, "operation",
+                            steering_operation_names[c->operation], "scope",
+                            steering_scope_names[c->scope], "layer", c->layer, "strength",
+                            json_number(c->strength), "gate", c->gate, "random", c->random));
     }
     return list;
 }
@@ -583,9 +726,10 @@ static int keep_study(const struct sweep *s, json_t *controls, struct err *err)
 {
     struct store *store = NULL;
     json_t *doc = json_pack(
-        "{s:s, s:s, s:I, s:o, s:o, s:O?}", "method", fit_method_names[s->layers.params.method],
+        "{s:s, s:s, s:I, s:o, s:o, s:o, s:O?}", "method", fit_method_names[s->layers.params.method],
         "position", activation_position_names[s->layers.position], "limit", (json_int_t)s->limit,
-        "layers", steer_layers_json(&s->layers), "cells", cells_json(s), "test", controls);
+        "layers", steer_layers_json(&s->layers), "condition", gate_json(&s->layers.gate), "cells",
+        cells_json(s), "test", controls);
     char *text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(9));
     int ok = store_open(s->db, STORE_WRITE, &store, err) == 0
                  ? store_put_info(store, "steer.study", text, err)
@@ -608,21 +752,16 @@ static int save_chosen(struct sweep *s, const char *chosen, struct err *err)
         at++;
     }
     struct cell cell = s->cells[at];
-    struct steer_vector v = {.operation = cell.operation,
-                             .scope = cell.scope,
-                             .strength = cell.operation == STEERING_ADD ? cell.strength : 1};
+    double strength = cell.strength;
     float *vectors =
         xcalloc((size_t)s->layers.n_layers * (size_t)s->layers.n_embd, sizeof *vectors);
     char *path = xasprintf("%.*s.gguf", (int)n, s->db);
     cell.strength = 1;
     s->is_test = true; /* from all of dev */
-    fill_vectors(s, &cell, &s->dataset.bench.samples[0], vectors);
-    v.vectors = vectors;
-    int ok = steer_save(path, &s->layers, &v, err);
-    if (ok == 0 && cell.operation == STEERING_ADD && cell.scope == STEERING_ALL) {
-        log_info("%s: aor run -a steered --direction %s --strength %g", path, path, v.strength);
-    } else if (ok == 0) {
-        log_info("%s", path);
+    struct steering steering = steering_of(s, &cell, &s->dataset.bench.samples[0], vectors);
+    int ok = steer_save(path, &s->layers, &steering, strength, err);
+    if (ok == 0) {
+        log_info("%s: the choice, as aor run -a steered --direction takes it", path);
     }
     free(path);
     free(vectors);
@@ -708,6 +847,7 @@ int steer_sweep(int argc, char **argv)
     struct sweep s = {.strengths = "-0.5,-1,-2,-3,-4,-6",
                       .operations = "add,ablate",
                       .scopes = "all",
+                      .gates = "100,10",
                       .n_variants = 2,
                       .n_test_variants = 10,
                       .n_random = 20,
@@ -720,6 +860,8 @@ int steer_sweep(int argc, char **argv)
          "of additions, in lengths of the direction (default: -0.5,-1,-2,-3,-4,-6)", 0, 0},
         {0, "operations", OPT_STR, &s.operations, "LIST", "add, ablate (default: both)", 0, 0},
         {0, "scopes", OPT_STR, &s.scopes, "LIST", "all, prompt, generated (default: all)", 0, 0},
+        {0, "gates", OPT_STR, &s.gates, "LIST",
+         "percent of contrasts that a condition lets through; 100: none (default: 100,10)", 0, 0},
         {0, "variants", OPT_INT, &s.n_variants, "N", "of each item on dev (default: 2)", 1, 1000},
         {0, "test-variants", OPT_INT, &s.n_test_variants, "N", "on test (default: 10)", 1, 1000},
         {0, "random", OPT_INT, &s.n_random, "N", "random directions on test (default: 20)", 0, 99},
@@ -731,6 +873,10 @@ int steer_sweep(int argc, char **argv)
         {0, "mmproj", OPT_STR, &model.mmproj, "GGUF", "as of aor run", 0, 0},
         {0, "ctx", OPT_INT, &model.n_ctx, "N", "as of aor run", 64, 1 << 20},
         {0, "gpu-layers", OPT_INT, &model.n_gpu_layers, "N", "as of aor run", -1, 100000},
+        {0, "fast", OPT_FLAG, &model.is_fast, NULL,
+         "several cells in one step on dev, as of aor run; test is always asked exactly", 0, 0},
+        {0, "parallel", OPT_INT, &model.n_parallel, "N", "cells at a time with --fast", 1,
+         ASKER_MAX_GROUP},
         {0, "processes", OPT_INT, &s.n_workers, "N", "each with the model", 1, RUN_MAX_WORKERS},
         {0, "json", OPT_FLAG, &s.as_json, NULL, "JSON on stdout", 0, 0},
         {0},
@@ -769,6 +915,7 @@ int steer_sweep(int argc, char **argv)
     free(rules);
     free(s.cells);
     free(s.todo);
+    free(s.groups);
     steer_layers_release(&s.layers);
     rule_judge_free(s.rules);
     prompt_release(&s.prompt);

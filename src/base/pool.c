@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,7 +68,7 @@ int pool_run(const struct pool *p, struct err *err)
     pid_t *pids = xcalloc((size_t)p->n_workers, sizeof *pids);
     atomic_size_t *next =
         mmap(NULL, sizeof *next, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (next == MAP_FAILED || pipe(fds) != 0) {
+    if (next == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) != 0) {
         err_errno(err, "starting workers");
         free(pids);
         return -1;

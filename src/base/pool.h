@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 
-#define POOL_MAX_RESULT 3072 /* bytes; a result is one atomic write to a pipe */
+#define POOL_MAX_RESULT 98304 /* bytes; a result is one message to a socket */
 
 struct pool {
     int n_workers;

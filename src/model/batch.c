@@ -27,6 +27,7 @@ struct expected {
 struct seat {
     bool is_taken;   /* the sequence holds something */
     bool is_running; /* a question's */
+    int steering;    /* of its rows; 0: none, or llama.cpp does it */
     int64_t id;
     llama_token token; /* chosen last: the next to be evaluated */
     llama_pos n_past;
@@ -63,7 +64,14 @@ struct batch {
     struct seat *seats;
     int n_seats, n_parallel, n_running;
     struct group group; /* .asked NULL: none waits */
-    bool is_plain, is_fast, is_steered, has_new_direction;
+    bool is_plain, is_fast;
+    int control_vector; /* the steering that llama.cpp does; 0: none */
+    bool has_new_steerings;
+    int steering;                     /* of the rows of the prompt that is evaluated */
+    const struct steering *condition; /* whose is looked at meanwhile; NULL: none */
+    double projection; /* of the prompt evaluated last, by the condition's vector; NAN: none */
+    bool has_layers;   /* the graph names its layers' outputs as the hook knows them */
+    bool is_checking;  /* the checker is at work */
     struct llama_context *checker; /* fast mode: one sequence, for second answers */
     size_t n_admitted;
     int64_t evaluated;         /* the question whose tail is; -1: what several share */
@@ -108,6 +116,12 @@ static void add_row(struct batch *b, llama_token token, llama_pos pos, llama_seq
     b->row_facts[i] = facts;
 }
 
+static struct local_row of_answer(int64_t id, llama_pos pos, int steering)
+{
+    return (struct local_row){
+        .id = id, .position = pos, .is_generated = true, .is_choosing = true, .steering = steering};
+}
+
 static int decode_rows(struct batch *b, struct llama_context *context, struct err *err)
 {
     local_clear_error();
@@ -127,7 +141,8 @@ static int decode_tokens(struct batch *b, struct llama_context *context, llama_s
                     (struct local_row){.id = b->evaluated,
                                        .position = *n_past,
                                        .is_choosing = wants_logits && i + 1 == t->n,
-                                       .ends_instruction = *n_past == b->instruction_end});
+                                       .ends_instruction = *n_past == b->instruction_end,
+                                       .steering = b->steering});
             (*n_past)++;
         }
         if (decode_rows(b, context, err) != 0) {
@@ -223,9 +238,26 @@ static void leave_seat(struct batch *b, int seat)
     *s = (struct seat){0};
 }
 
-static bool same_head(const struct asked *a, const struct asked *b)
+/* What is done by rows for a question; NULL: nothing, or llama.cpp does it. */
+static const struct steering *steering_of(const struct batch *b, const struct asked *a)
 {
-    return a->head.n == b->head.n && tokens_begin(&a->head, &b->head);
+    return a->steering > 0 && a->steering != b->control_vector
+               ? &b->model->steerings[a->steering - 1]
+               : NULL;
+}
+
+/* Of the rows of head and media. */
+static int prompt_steering(const struct batch *b, const struct asked *a)
+{
+    const struct steering *s = steering_of(b, a);
+    return s && steering_changes_prompts(s) ? a->steering : 0;
+}
+
+/* Have two questions of a group the same before their tails? */
+static bool same_base(const struct batch *batch, const struct asked *a, const struct asked *b)
+{
+    return prompt_steering(batch, a) == prompt_steering(batch, b) && a->head.n == b->head.n &&
+           tokens_begin(&a->head, &b->head);
 }
 
 /* A seat with the head and the media of the group's next question. */
@@ -236,7 +268,8 @@ static int make_base(struct batch *b, struct group *g, struct err *err)
     int seat = free_seat(b);
     llama_pos n_past = 0;
     b->seats[seat].is_taken = true;
-    if (b->is_plain || a->head.n == 0) {
+    b->steering = prompt_steering(b, a);
+    if (b->is_plain || a->head.n == 0 || b->steering > 0) {
         if (decode_tokens(b, b->context, seq_of(seat), &a->head, false, &n_past, err) != 0) {
             return -1;
         }
@@ -250,10 +283,47 @@ static int make_base(struct batch *b, struct group *g, struct err *err)
     if (decode_media(b, b->context, seq_of(seat), &g->media, &n_past, err) != 0) {
         return -1;
     }
+    b->steering = 0;
     g->base = seat;
     g->n_base = n_past;
     g->prefill_s += clock_s() - started;
     return 0;
+}
+
+/*
+ * The question's tail, in a sequence that has head and media in its first *n_past places. With a
+ * condition that holds, the whole prompt once more, steered. ret_steering: of the answer's rows.
+ */
+static int decode_tail(struct batch *b, struct llama_context *c, llama_seq_id seq,
+                       const struct media *media, const struct asked *a, llama_pos *n_past,
+                       int *ret_steering, struct err *err)
+{
+    const struct steering *s = steering_of(b, a);
+    bool is_conditional = s && s->condition.layer >= 0;
+    b->condition = is_conditional ? s : NULL;
+    b->projection = NAN;
+    b->has_layers = false;
+    b->steering = s && !is_conditional ? a->steering : 0;
+    b->evaluated = a->id;
+    b->instruction_end = a->n_instruction > 0 ? *n_past + (llama_pos)a->n_instruction - 1 : -1;
+    int ok = decode_tokens(b, c, seq, &a->tail, true, n_past, err);
+    b->condition = NULL;
+    if (ok == 0 && s && (!b->has_layers || (is_conditional && isnan(b->projection)))) {
+        ok = err_set(err, ERR_MODEL, "a layer's output cannot be steered in a model of this kind");
+    } else if (ok == 0 && is_conditional && b->projection >= s->condition.threshold) {
+        llama_memory_seq_rm(llama_get_memory(c), seq, -1, -1);
+        *n_past = 0;
+        b->steering = a->steering;
+        ok = decode_tokens(b, c, seq, &a->head, false, n_past, err) == 0 &&
+                     decode_media(b, c, seq, media, n_past, err) == 0
+                 ? decode_tokens(b, c, seq, &a->tail, true, n_past, err)
+                 : -1;
+    }
+    *ret_steering = b->steering;
+    b->steering = 0;
+    b->evaluated = -1;
+    b->instruction_end = -1;
+    return ok;
 }
 
 /* Answer greedily, alone and in plain steps, in the checker. */
@@ -264,10 +334,13 @@ static int answer_alone(struct batch *b, const struct group *g, const struct ask
     struct expected e = {0};
     llama_pos n_past = 0;
     int n_vocab = llama_vocab_n_tokens(b->model->vocab);
+    int steering;
+    b->is_checking = true;
+    b->steering = prompt_steering(b, a);
     llama_memory_clear(llama_get_memory(c), true);
     int ok = decode_tokens(b, c, 0, &a->head, false, &n_past, err);
     ok = ok == 0 ? decode_media(b, c, 0, &g->media, &n_past, err) : ok;
-    ok = ok == 0 ? decode_tokens(b, c, 0, &a->tail, true, &n_past, err) : ok;
+    ok = ok == 0 ? decode_tail(b, c, 0, &g->media, a, &n_past, &steering, err) : ok;
     while (ok == 0) {
         float lead;
         llama_token token = most_likely(llama_get_logits_ith(c, -1), n_vocab, &lead);
@@ -279,8 +352,13 @@ static int answer_alone(struct batch *b, const struct group *g, const struct ask
             n_past >= b->model->n_ctx) {
             break;
         }
-        ok = decode_tokens(b, c, 0, &(struct tokens){&token, 1}, true, &n_past, err);
+        b->rows.n_tokens = 0;
+        add_row(b, token, n_past, 0, true, of_answer(a->id, n_past, steering));
+        n_past++;
+        ok = decode_rows(b, c, err);
     }
+    b->is_checking = false;
+    b->steering = 0;
     if (ok != 0) {
         free(e.ids);
         free(e.leads);
@@ -373,7 +451,7 @@ static int seat_next(struct batch *b, struct group *g, model_done_fn done, void 
         (is_checked && answer_alone(b, g, a, &expected, err) != 0)) {
         return -1;
     }
-    bool is_last = g->next + 1 == g->n || b->is_plain || !same_head(a, &g->asked[g->next + 1]);
+    bool is_last = g->next + 1 == g->n || b->is_plain || !same_base(b, a, &g->asked[g->next + 1]);
     int seat = g->base;
     if (!is_last) {
         seat = free_seat(b);
@@ -402,12 +480,10 @@ static int seat_next(struct batch *b, struct group *g, model_done_fn done, void 
     g->base = is_last ? -1 : g->base;
     g->next++;
     b->n_running++;
-    b->evaluated = a->id;
-    b->instruction_end = a->n_instruction > 0 ? s->n_past + (llama_pos)a->n_instruction - 1 : -1;
-    int ok = decode_tokens(b, b->context, seq_of(seat), &a->tail, true, &s->n_past, err);
-    b->evaluated = -1;
-    b->instruction_end = -1;
-    return ok == 0 ? choose(b, seat, -1, done, user, err) : -1;
+    return decode_tail(b, b->context, seq_of(seat), &g->media, a, &s->n_past, &s->steering, err) ==
+                   0
+               ? choose(b, seat, -1, done, user, err)
+               : -1;
 }
 
 static void end_group(struct batch *b)
@@ -440,7 +516,7 @@ static int admit(struct batch *b, model_done_fn done, void *user, struct err *er
                      b->model->n_ctx);
             report_error(a, message, done, user);
             g->next++;
-            if (g->base >= 0 && (g->next == g->n || !same_head(a, &g->asked[g->next]))) {
+            if (g->base >= 0 && (g->next == g->n || !same_base(b, a, &g->asked[g->next]))) {
                 leave_seat(b, g->base);
                 g->base = -1;
             }
@@ -457,9 +533,7 @@ static int admit(struct batch *b, model_done_fn done, void *user, struct err *er
 static void add_seat(struct batch *b, int seat)
 {
     struct seat *s = &b->seats[seat];
-    add_row(b, s->token, s->n_past, seq_of(seat), true,
-            (struct local_row){
-                .id = s->id, .position = s->n_past, .is_generated = true, .is_choosing = true});
+    add_row(b, s->token, s->n_past, seq_of(seat), true, of_answer(s->id, s->n_past, s->steering));
     s->n_past++;
 }
 
@@ -530,21 +604,56 @@ static void forget_head(struct batch *b)
     clear_seq(b, HEAD_SEQ);
 }
 
-static int steer(struct local_model *m, bool is_steered, struct err *err)
+/* llama.cpp does this steering from now on; 0: none. */
+static int set_control_vector(struct local_model *m, int steering, struct err *err)
 {
     struct batch *b = m->batch;
     struct llama_context *contexts[] = {b->context, b->checker};
     int n_embd = llama_model_n_embd(m->text);
     int n_layers = llama_model_n_layer(m->text);
     for (int i = 0; i < 2 && contexts[i]; i++) {
-        if (llama_set_adapter_cvec(contexts[i], is_steered ? m->direction : NULL,
-                                   (size_t)n_embd * (size_t)n_layers, n_embd, 1, n_layers) != 0) {
+        if (llama_set_adapter_cvec(
+                contexts[i], steering > 0 ? m->steerings[steering - 1].vectors : NULL,
+                (size_t)n_embd * (size_t)(n_layers - 1), n_embd, 1, n_layers) != 0) {
             return err_set(err, ERR_MODEL, "libllama does not take the direction");
         }
     }
-    b->is_steered = is_steered;
-    b->has_new_direction = false;
+    b->control_vector = steering;
+    b->has_new_steerings = false;
     forget_head(b);
+    return 0;
+}
+
+/* The steering that llama.cpp can do for these questions, as all are under it; 0: none. */
+static int shared_control_vector(const struct local_model *m, const struct model_question *q,
+                                 size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (q[i].steering == 0 || q[i].steering != q[0].steering ||
+            !steering_is_control_vector(&m->steerings[q[i].steering - 1])) {
+            return 0;
+        }
+    }
+    return q[0].steering;
+}
+
+static int tokenise_group(struct local_model *m, const struct audio *audio,
+                          const struct model_question *questions, size_t n, struct group *g,
+                          struct err *err)
+{
+    /* First those whose head and media are as they would be without steering: all share them. */
+    for (int is_changed = 0; is_changed < 2; is_changed++) {
+        for (size_t i = 0; i < n; i++) {
+            const struct asked about = {.steering = questions[i].steering};
+            if ((prompt_steering(m->batch, &about) > 0) != is_changed) {
+                continue;
+            }
+            if (local_tokenise(m, &questions[i], audio, &g->media, &g->asked[g->n], err) != 0) {
+                return -1;
+            }
+            g->n++;
+        }
+    }
     return 0;
 }
 
@@ -559,30 +668,27 @@ int batch_submit(struct local_model *m, const struct audio *audio,
         return err_set(err, ERR_USAGE, "this model hears nothing: it needs an mmproj file");
     }
     for (size_t i = 0; i < n; i++) {
-        if (questions[i].is_steered != questions[0].is_steered ||
-            (questions[i].is_steered && !m->direction) || (!audio && !questions[i].text)) {
+        if (questions[i].steering < 0 || (size_t)questions[i].steering > m->n_steerings ||
+            (!audio && !questions[i].text)) {
             return err_set(err, ERR_USAGE, "a question without a direction, or without a text");
         }
     }
-    if (questions[0].is_steered != b->is_steered || (b->is_steered && b->has_new_direction)) {
+    int control_vector = shared_control_vector(m, questions, n);
+    if (control_vector != b->control_vector || (control_vector > 0 && b->has_new_steerings)) {
         if (batch_n_pending(m) > 0) {
             return err_set(err, ERR_USAGE, "steered and plain questions at one time");
         }
-        if (steer(m, questions[0].is_steered, err) != 0) {
+        if (set_control_vector(m, control_vector, err) != 0) {
             return -1;
         }
     }
     double started = clock_s();
-    struct group g = {.asked = xcalloc(n, sizeof *g.asked), .base = -1};
-    for (; g.n < n; g.n++) {
-        if (local_tokenise(m, &questions[g.n], audio, &g.media, &g.asked[g.n], err) != 0) {
-            b->group = g;
-            end_group(b);
-            return -1;
-        }
+    b->group = (struct group){.asked = xcalloc(n, sizeof *b->group.asked), .base = -1};
+    if (tokenise_group(m, audio, questions, n, &b->group, err) != 0) {
+        end_group(b);
+        return -1;
     }
-    g.encode_s = clock_s() - started;
-    b->group = g;
+    b->group.encode_s = clock_s() - started;
     return 0;
 }
 
@@ -594,7 +700,8 @@ static size_t collect_rows(struct batch *b, size_t n_rows)
             b->residual_rows[i] =
                 (struct local_row){.id = -1,
                                    .position = b->media_start + (int32_t)(b->n_rows_before + i),
-                                   .is_audio = true};
+                                   .is_audio = true,
+                                   .steering = b->steering};
         }
         return n_rows;
     }
@@ -608,16 +715,56 @@ static size_t collect_rows(struct batch *b, size_t n_rows)
     return n;
 }
 
+static bool has_layer(const struct batch *b, int steering, int layer)
+{
+    size_t n_layers = (size_t)llama_model_n_layer(b->model->text);
+    return steering > 0 && (size_t)layer < n_layers &&
+           b->model->has_layer[(size_t)(steering - 1) * n_layers + (size_t)layer];
+}
+
+/* Is a layer's output changed, or looked at for a condition? */
+static bool is_steered(const struct batch *b, int layer)
+{
+    bool is_wanted = (b->condition && b->condition->condition.layer == layer) ||
+                     has_layer(b, b->steering, layer);
+    for (int i = 0; !is_wanted && i < b->rows.n_tokens; i++) {
+        is_wanted = has_layer(b, b->row_facts[i].steering, layer);
+    }
+    return is_wanted;
+}
+
+/* True: data was changed. */
+static bool steer_rows(struct batch *b, const struct local_residual *r)
+{
+    bool is_changed = false;
+    for (size_t i = 0; i < r->n_rows; i++) {
+        const struct local_row *row = &r->rows[i];
+        float *x = r->data + i * r->n_embd;
+        if (b->condition && r->layer == b->condition->condition.layer && row->is_choosing) {
+            b->projection = steering_project(b->condition, x);
+        }
+        if (has_layer(b, row->steering, r->layer)) {
+            is_changed =
+                steering_apply(&b->model->steerings[row->steering - 1], r->layer, row, x) ||
+                is_changed;
+        }
+    }
+    return is_changed;
+}
+
 /* ggml's hook: first asks whether a tensor is wanted, then shows it. */
 static bool on_tensor(struct ggml_tensor *t, bool is_question, void *user)
 {
     struct batch *b = user;
     static const char prefix[] = "l_out-";
-    if (!b->on_residual || strncmp(t->name, prefix, sizeof prefix - 1) != 0) {
+    if (strncmp(t->name, prefix, sizeof prefix - 1) != 0) {
         return !is_question;
     }
+    b->has_layers = true;
+    int layer = (int)strtol(t->name + sizeof prefix - 1, NULL, 10);
+    bool is_read = b->on_residual && !b->is_checking;
     if (is_question) {
-        return true;
+        return is_read || is_steered(b, layer);
     }
     size_t n_rows = (size_t)t->ne[1];
     size_t n_embd = (size_t)t->ne[0];
@@ -625,12 +772,13 @@ static bool on_tensor(struct ggml_tensor *t, bool is_question, void *user)
         return true;
     }
     ggml_backend_tensor_get(t, b->residual, 0, n_rows * n_embd * sizeof *b->residual);
-    struct local_residual r = {.layer = (int)strtol(t->name + sizeof prefix - 1, NULL, 10),
+    struct local_residual r = {.layer = layer,
                                .n_rows = n_rows,
                                .n_embd = n_embd,
                                .data = b->residual,
                                .rows = b->residual_rows};
-    if (b->on_residual(&r, b->residual_user)) {
+    bool is_changed = is_read && b->on_residual(&r, b->residual_user);
+    if (steer_rows(b, &r) || is_changed) {
         ggml_backend_tensor_set(t, b->residual, 0, n_rows * n_embd * sizeof *b->residual);
     }
     return true;
@@ -640,17 +788,13 @@ void local_on_residual(struct model *model, local_residual_fn fn, void *user)
 {
     struct local_model *m = (struct local_model *)model;
     struct batch *b = m->batch;
-    if (!b->residual) {
-        b->residual = xmalloc(MAX_ROWS * (size_t)llama_model_n_embd(m->text) * sizeof(float));
-        b->residual_rows = xmalloc(MAX_ROWS * sizeof *b->residual_rows);
-    }
     forget_head(b);
     b->on_residual = fn;
     b->residual_user = user;
 }
 
-static struct llama_context *open_context(const struct local_model *m, struct batch *hooked,
-                                          int n_seqs, bool is_unified)
+static struct llama_context *open_context(const struct local_model *m, struct batch *b, int n_seqs,
+                                          bool is_unified)
 {
     struct llama_context_params cp = llama_context_default_params();
     cp.n_seq_max = (uint32_t)n_seqs;
@@ -664,8 +808,8 @@ static struct llama_context *open_context(const struct local_model *m, struct ba
     }
     cp.n_threads = m->n_threads;
     cp.n_threads_batch = m->n_threads;
-    cp.cb_eval = hooked ? on_tensor : NULL;
-    cp.cb_eval_user_data = hooked;
+    cp.cb_eval = on_tensor;
+    cp.cb_eval_user_data = b;
     local_clear_error();
     return llama_init_from_model(m->text, cp);
 }
@@ -720,8 +864,10 @@ int batch_open(struct local_model *m, const struct local_params *p, struct batch
     b->seats = xcalloc((size_t)b->n_seats, sizeof *b->seats);
     b->rows = llama_batch_init(MAX_ROWS, 0, 1);
     b->row_facts = xcalloc(MAX_ROWS, sizeof *b->row_facts);
+    b->residual = xcalloc(MAX_ROWS * (size_t)llama_model_n_embd(m->text), sizeof *b->residual);
+    b->residual_rows = xcalloc(MAX_ROWS, sizeof *b->residual_rows);
     b->context = open_context(m, b, b->n_seats + 1, p->is_fast);
-    b->checker = b->context && p->is_fast ? open_context(m, NULL, 1, true) : NULL;
+    b->checker = b->context && p->is_fast ? open_context(m, b, 1, true) : NULL;
     if (!b->context || (p->is_fast && !b->checker)) {
         local_fail(err, p->text_path, "gives no context");
         batch_free(b);
@@ -761,9 +907,9 @@ void batch_free(struct batch *b)
     free(b);
 }
 
-void batch_forget_direction(struct batch *b)
+void batch_forget_steerings(struct batch *b)
 {
-    b->has_new_direction = true;
+    b->has_new_steerings = true;
 }
 
 bool batch_is_plain(const struct batch *b)

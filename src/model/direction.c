@@ -51,8 +51,90 @@ static int take_tensor(const struct ggml_tensor *t, const char *path, int n_embd
     return 0;
 }
 
-int direction_load(const char *path, int n_embd, int n_layers, double strength, float **ret,
-                   struct err *err)
+/* The number of the name that a key's text is; absent: 0. */
+static int take_name(const struct gguf_context *file, const char *path, const char *key,
+                     const char *const *names, int *ret, struct err *err)
+{
+    int64_t id = gguf_find_key(file, key);
+    *ret = 0;
+    if (id < 0) {
+        return 0;
+    }
+    const char *text = gguf_get_kv_type(file, id) == GGUF_TYPE_STRING ? gguf_get_val_str(file, id)
+                                                                      : "of another type";
+    while (names[*ret] && strcmp(names[*ret], text) != 0) {
+        (*ret)++;
+    }
+    return names[*ret] ? 0
+                       : err_set(err, ERR_FORMAT, "%s: %s is \"%.40s\", which aor does not know",
+                                 path, key, text);
+}
+
+static int take_strength(const struct gguf_context *file, const char *path, double wanted,
+                         enum steering_operation operation, double *ret, struct err *err)
+{
+    int64_t id = gguf_find_key(file, "aor.strength");
+    *ret = 1;
+    if (operation == STEERING_ABLATE) {
+        return isnan(wanted) ? 0
+                             : err_set(err, ERR_USAGE,
+                                       "%s: takes its direction out, which has no strength", path);
+    }
+    if (!isnan(wanted)) {
+        *ret = wanted;
+    } else if (id >= 0) {
+        bool is_text = gguf_get_kv_type(file, id) == GGUF_TYPE_STRING;
+        const char *text = is_text ? gguf_get_val_str(file, id) : "";
+        char *end;
+        *ret = strtod(text, &end);
+        if (end == text || *end || !isfinite(*ret)) {
+            return err_set(err, ERR_FORMAT, "%s: aor.strength is no number", path);
+        }
+    }
+    return 0;
+}
+
+static int take_condition(const struct gguf_context *file, const char *path, int n_embd,
+                          int n_layers, struct steering_condition *ret, struct err *err)
+{
+    int64_t layer = gguf_find_key(file, "aor.condition.layer");
+    int64_t threshold = gguf_find_key(file, "aor.condition.threshold");
+    int64_t vector = gguf_find_key(file, "aor.condition.vector");
+    *ret = (struct steering_condition){.layer = -1};
+    if (layer < 0 && threshold < 0 && vector < 0) {
+        return 0;
+    }
+    if (layer < 0 || threshold < 0 || vector < 0 ||
+        gguf_get_kv_type(file, layer) != GGUF_TYPE_INT32 ||
+        gguf_get_kv_type(file, threshold) != GGUF_TYPE_FLOAT32 ||
+        gguf_get_kv_type(file, vector) != GGUF_TYPE_ARRAY ||
+        gguf_get_arr_type(file, vector) != GGUF_TYPE_FLOAT32) {
+        return err_set(err, ERR_FORMAT, "%s: aor.condition wants a layer, a threshold and a vector",
+                       path);
+    }
+    size_t n = gguf_get_arr_n(file, vector);
+    int at = gguf_get_val_i32(file, layer);
+    if (n != (size_t)n_embd || at < 0 || at >= n_layers) {
+        return err_set(err, ERR_FORMAT,
+                       "%s: the condition is on layer %d of width %zu: the model has layers 0 to "
+                       "%d of width %d",
+                       path, at, n, n_layers - 1, n_embd);
+    }
+    ret->threshold = (double)gguf_get_val_f32(file, threshold);
+    ret->vector = xcalloc(n, sizeof *ret->vector);
+    memcpy(ret->vector, gguf_get_arr_data(file, vector), n * sizeof *ret->vector);
+    bool is_finite = isfinite(ret->threshold);
+    for (size_t i = 0; i < n; i++) {
+        is_finite = is_finite && isfinite(ret->vector[i]);
+    }
+    ret->layer = at;
+    return is_finite
+               ? 0
+               : err_set(err, ERR_FORMAT, "%s: the condition has a value that is not finite", path);
+}
+
+int direction_load(const char *path, int n_embd, int n_layers, double strength,
+                   struct steering *ret, struct err *err)
 {
     struct ggml_context *tensors = NULL;
     FILE *f = fopen(path, "rb");
@@ -65,48 +147,71 @@ int direction_load(const char *path, int n_embd, int n_layers, double strength, 
     if (!file) {
         return err_set(err, ERR_FORMAT, "%s: is no GGUF file", path);
     }
-    float *data = xcalloc((size_t)n_layers * (size_t)n_embd, sizeof *data);
+    struct steering s = {.n_layers = n_layers, .n_embd = n_embd};
+    s.vectors = xcalloc((size_t)n_layers * (size_t)n_embd, sizeof *s.vectors);
     int64_t n = gguf_get_n_tensors(file);
+    int operation = 0;
+    int scope = 0;
+    double factor = 1;
     int ok = n > 0 ? 0 : err_set(err, ERR_FORMAT, "%s: holds no direction", path);
+    if (ok == 0) {
+        ok = take_name(file, path, "aor.operation", steering_operation_names, &operation, err) ==
+                         0 &&
+                     take_name(file, path, "aor.scope", steering_scope_names, &scope, err) == 0 &&
+                     take_strength(file, path, strength, (enum steering_operation)operation,
+                                   &factor, err) == 0
+                 ? take_condition(file, path, n_embd, n_layers, &s.condition, err)
+                 : -1;
+    }
+    s.operation = (enum steering_operation)operation;
+    s.scope = (enum steering_scope)scope;
     for (int64_t i = 0; ok == 0 && i < n; i++) {
         ok = take_tensor(ggml_get_tensor(tensors, gguf_get_tensor_name(file, i)), path, n_embd,
-                         n_layers, strength, data, err);
+                         n_layers, factor, s.vectors, err);
     }
     gguf_free(file);
     ggml_free(tensors);
     if (ok == 0) {
-        *ret = data;
+        *ret = s;
         return 0;
     }
-    free(data);
+    steering_release(&s);
     return -1;
 }
 
-static bool is_zero(const float *v, int n)
+static void add_tensors(struct gguf_context *file, struct ggml_context *tensors,
+                        const struct steering *s)
 {
-    for (int i = 0; i < n; i++) {
-        if (v[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void add_tensors(struct gguf_context *file, struct ggml_context *tensors, int n_embd,
-                        int n_layers, const float *vectors)
-{
-    for (int layer = 1; layer < n_layers; layer++) {
-        const float *v = vectors + (size_t)(layer - 1) * (size_t)n_embd;
-        if (!is_zero(v, n_embd)) {
-            struct ggml_tensor *t = ggml_new_tensor_1d(tensors, GGML_TYPE_F32, n_embd);
+    for (int layer = 1; layer < s->n_layers; layer++) {
+        if (steering_has_layer(s, layer)) {
+            struct ggml_tensor *t = ggml_new_tensor_1d(tensors, GGML_TYPE_F32, s->n_embd);
+            size_t n = (size_t)s->n_embd;
             ggml_format_name(t, "direction.%d", layer);
-            memcpy(t->data, v, (size_t)n_embd * sizeof *v);
+            memcpy(t->data, s->vectors + (size_t)(layer - 1) * n, n * sizeof *s->vectors);
             gguf_add_tensor(file, t);
         }
     }
 }
 
-int direction_save(const char *path, int n_embd, int n_layers, const float *vectors,
+static void add_keys(struct gguf_context *file, const struct steering *s, double strength)
+{
+    const struct steering_condition *c = &s->condition;
+    char number[32];
+    snprintf(number, sizeof number, "%g", strength);
+    gguf_set_val_str(file, "aor.operation", steering_operation_names[s->operation]);
+    gguf_set_val_str(file, "aor.scope", steering_scope_names[s->scope]);
+    if (s->operation == STEERING_ADD) {
+        gguf_set_val_str(file, "aor.strength", number);
+    }
+    if (c->layer >= 0) {
+        gguf_set_val_i32(file, "aor.condition.layer", c->layer);
+        gguf_set_val_f32(file, "aor.condition.threshold", (float)c->threshold);
+        gguf_set_arr_data(file, "aor.condition.vector", GGUF_TYPE_FLOAT32, c->vector,
+                          (size_t)s->n_embd);
+    }
+}
+
+int direction_save(const char *path, const struct steering *s, double strength,
                    const char *architecture, const struct direction_fact *facts, size_t n_facts,
                    struct err *err)
 {
@@ -114,17 +219,18 @@ int direction_save(const char *path, int n_embd, int n_layers, const float *vect
     if (fs_out_open(path, &out, err) != 0) {
         return -1;
     }
-    size_t size =
-        (size_t)n_layers * (ggml_tensor_overhead() + (size_t)n_embd * sizeof *vectors + 64);
+    size_t size = (size_t)s->n_layers *
+                  (ggml_tensor_overhead() + (size_t)s->n_embd * sizeof *s->vectors + 64);
     struct ggml_context *tensors = ggml_init((struct ggml_init_params){.mem_size = size});
     struct gguf_context *file = gguf_init_empty();
     gguf_set_val_str(file, "general.architecture", "controlvector");
     gguf_set_val_str(file, "controlvector.model_hint", architecture);
-    gguf_set_val_i32(file, "controlvector.layer_count", n_layers - 1);
+    gguf_set_val_i32(file, "controlvector.layer_count", s->n_layers - 1);
     for (size_t i = 0; i < n_facts; i++) {
         gguf_set_val_str(file, facts[i].key, facts[i].value);
     }
-    add_tensors(file, tensors, n_embd, n_layers, vectors);
+    add_keys(file, s, strength);
+    add_tensors(file, tensors, s);
     int ok = gguf_get_n_tensors(file) > 0
                  ? 0
                  : err_set(err, ERR_USAGE, "%s: every layer's direction is zero", path);

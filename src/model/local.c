@@ -1,5 +1,6 @@
 #include "model/local.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ int local_fail(struct err *err, const char *where, const char *what)
 
 struct local_params local_default_params(void)
 {
-    return (struct local_params){.n_ctx = 2048, .n_gpu_layers = -1, .strength = 1};
+    return (struct local_params){.n_ctx = 2048, .n_gpu_layers = -1, .strength = NAN};
 }
 
 const char *local_library_version(void)
@@ -134,6 +135,18 @@ static void describe(struct local_model *m)
     }
 }
 
+static int load_direction(struct local_model *m, const struct local_params *p, struct err *err)
+{
+    struct steering s;
+    if (direction_load(p->direction_path, llama_model_n_embd(m->text), llama_model_n_layer(m->text),
+                       p->strength, &s, err) != 0) {
+        return -1;
+    }
+    int ok = local_set_steerings(&m->base, &s, 1, err);
+    steering_release(&s);
+    return ok;
+}
+
 int local_open(const struct local_params *p, struct model **ret, struct err *err)
 {
     if (local_check_file(p->text_path, err) != 0 ||
@@ -170,9 +183,7 @@ int local_open(const struct local_params *p, struct model **ret, struct err *err
                                       : fitting_parallel(m);
     m->on_gpu = p->n_gpu_layers != 0 && llama_supports_gpu_offload();
     describe(m);
-    if (p->direction_path &&
-        direction_load(p->direction_path, llama_model_n_embd(m->text), llama_model_n_layer(m->text),
-                       p->strength, &m->direction, err) != 0) {
+    if (p->direction_path && load_direction(m, p, err) != 0) {
         goto out;
     }
     if (chat_template_open(m->text, p->chat_template, &m->chat, err) != 0) {
@@ -200,6 +211,18 @@ static void rendered_release(struct rendered *r)
     *r = (struct rendered){0};
 }
 
+static void free_steerings(struct local_model *m)
+{
+    for (size_t i = 0; i < m->n_steerings; i++) {
+        steering_release(&m->steerings[i]);
+    }
+    free(m->steerings);
+    free(m->has_layer);
+    m->steerings = NULL;
+    m->has_layer = NULL;
+    m->n_steerings = 0;
+}
+
 static void release(struct local_model *m)
 {
     if (!m) {
@@ -214,7 +237,7 @@ static void release(struct local_model *m)
     chat_template_free(m->chat);
     mtmd_free(m->audio);
     llama_model_free(m->text);
-    free(m->direction);
+    free_steerings(m);
     free(m);
 }
 
@@ -491,6 +514,7 @@ int local_tokenise(struct local_model *m, const struct model_question *q, const 
                    struct media *media, struct asked *ret, struct err *err)
 {
     struct asked a = {.id = q->id,
+                      .steering = q->steering,
                       .max_tokens = q->max_tokens,
                       .temperature = (float)q->temperature,
                       .seed = q->seed};
@@ -514,19 +538,27 @@ void local_shape(const struct model *model, int *ret_n_layers, int *ret_n_embd)
     *ret_n_embd = llama_model_n_embd(m->text);
 }
 
-int local_set_direction(struct model *model, const float *direction, struct err *err)
+int local_set_steerings(struct model *model, const struct steering *list, size_t n, struct err *err)
 {
     struct local_model *m = (struct local_model *)model;
-    size_t n_embd = (size_t)llama_model_n_embd(m->text);
-    size_t n_layers = (size_t)llama_model_n_layer(m->text);
-    if (batch_n_pending(m) > 0) {
-        return err_set(err, ERR_USAGE, "another direction while a question is pending");
+    int n_layers = llama_model_n_layer(m->text);
+    if (m->batch && batch_n_pending(m) > 0) {
+        return err_set(err, ERR_USAGE, "another steering while a question is pending");
     }
-    if (!m->direction) {
-        m->direction = xcalloc(n_layers * n_embd, sizeof *m->direction);
+    free_steerings(m);
+    m->steerings = xcalloc(n + 1, sizeof *m->steerings);
+    m->has_layer = xcalloc((n + 1) * (size_t)n_layers, sizeof *m->has_layer);
+    for (; m->n_steerings < n; m->n_steerings++) {
+        size_t k = m->n_steerings;
+        m->steerings[k] = steering_copy(&list[k]);
+        for (int layer = 0; layer < n_layers; layer++) {
+            m->has_layer[k * (size_t)n_layers + (size_t)layer] =
+                steering_has_layer(&list[k], layer);
+        }
     }
-    memcpy(m->direction, direction, (n_layers - 1) * n_embd * sizeof *direction);
-    batch_forget_direction(m->batch);
+    if (m->batch) {
+        batch_forget_steerings(m->batch);
+    }
     return 0;
 }
 

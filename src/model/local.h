@@ -25,6 +25,7 @@
 #define AOR_MODEL_LOCAL_H
 
 #include "model/model.h"
+#include "model/steering.h"
 
 /*
  * Threads wait for each other at every tensor of a graph; in a smaller model that costs more than
@@ -42,7 +43,7 @@ struct local_params {
     const char *mmproj_path;    /* GGUF of the audio encoder; NULL: text only */
     const char *chat_template;  /* text of a Jinja template that replaces the model's; NULL */
     const char *direction_path; /* GGUF control vector for steered questions; NULL */
-    double strength;            /* factor of the direction */
+    double strength;            /* factor of the direction; NAN: the file's own, or 1 */
     int n_threads;              /* 0: one below LOCAL_SMALL_MODEL parameters, else all processors */
     int n_ctx;                  /* tokens of one trial; at most the model's own */
     int n_parallel;   /* questions at a time, 1..LOCAL_MAX_PARALLEL; 0: one in the exact mode, where
@@ -81,6 +82,7 @@ struct local_residual {
         bool is_choosing;      /* its logits choose the next token of the answer */
         bool ends_instruction; /* the instruction's last token; never so where it is empty or
                                   stands before the audio */
+        int steering;          /* the question's; 0: none, or llama.cpp does it */
     } * rows;                  /* [n_rows] */
 };
 
@@ -93,11 +95,10 @@ void local_on_residual(struct model *m, local_residual_fn fn, void *user);
 void local_shape(const struct model *m, int *ret_n_layers, int *ret_n_embd);
 
 /*
- * The direction of steered questions from now on, as llama.cpp's control vectors: [(n_layers - 1) *
- * n_embd], layer 1 first, added to each of these layers' outputs. It is copied. Not while a
- * question is pending.
+ * Questions that say steering n are under list[n - 1] from now on, of the model's own shape; it is
+ * copied. Not while a question is pending. Questions of one group may be under different ones.
  */
-int local_set_direction(struct model *m, const float *direction, struct err *err);
+int local_set_steerings(struct model *m, const struct steering *list, size_t n, struct err *err);
 
 /*
  * Encode audio once for every group that is submitted with this very struct audio from now on,

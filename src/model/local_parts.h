@@ -30,6 +30,7 @@ struct asked {
     struct tokens head;   /* before the media; of a text-only prompt what the system's head gives */
     struct tokens tail;   /* after it, at least one */
     size_t n_instruction; /* tokens of the tail up to the instruction's end; 0: it is not in it */
+    int steering;
     int max_tokens;
     float temperature;
     uint32_t seed;
@@ -58,7 +59,9 @@ struct local_model {
     struct rendered rendered[MAX_RENDERED]; /* the engine takes longer than a small model's token */
     size_t n_rendered;                      /* in all; the oldest makes room */
     struct batch *batch;
-    float *direction;         /* [n_embd * n_layers] from layer 1, strength included; NULL: none */
+    struct steering *steerings; /* [n_steerings], owned; strength included */
+    size_t n_steerings;
+    bool *has_layer;          /* [n_steerings * n_layers], owned: which it changes */
     const struct audio *held; /* NULL: no sound is */
     struct media held_media;
     char description[MODEL_MAX_DESCRIPTION];
@@ -93,8 +96,8 @@ int batch_open(struct local_model *m, const struct local_params *p, struct batch
 void batch_free(struct batch *b);
 bool batch_is_plain(const struct batch *b);
 
-/* The direction has changed. */
-void batch_forget_direction(struct batch *b);
+/* The steerings have changed. */
+void batch_forget_steerings(struct batch *b);
 
 /* What struct model_class says of these. */
 bool batch_has_room(const struct local_model *m);

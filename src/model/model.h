@@ -20,7 +20,7 @@ struct model_question {
     const char *instruction; /* "" or NULL: none */
     const char *text;        /* stands in the audio's place in a group without one */
     bool audio_last;         /* the instruction stands before the audio */
-    bool is_steered;         /* under the model's direction */
+    int steering;            /* the model's n-th, from 1 on; 0: none */
     int max_tokens;
     double temperature; /* 0: greedy */
     uint32_t seed;      /* of the random choice */

@@ -552,7 +552,7 @@ static struct model_facts facts(const struct model *m)
 static int check(struct model *m, const struct model_question *q, struct err *err)
 {
     (void)m;
-    return q->is_steered ? err_set(err, ERR_USAGE, "a served model cannot be steered") : 0;
+    return q->steering > 0 ? err_set(err, ERR_USAGE, "a served model cannot be steered") : 0;
 }
 
 static size_t n_pending(const struct model *m)

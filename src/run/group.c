@@ -13,7 +13,7 @@ struct model_question group_question(const struct prompt *p)
         .instruction = p->instruction,
         .audio_last = p->audio_last,
         .max_tokens = p->max_tokens,
-        .is_steered = p->is_steered,
+        .steering = p->is_steered ? 1 : 0,
     };
 }
 

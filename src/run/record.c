@@ -1,5 +1,6 @@
 #include "run/record.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,10 +121,11 @@ static int put_local_model(struct record *r, struct err *err)
     if (!r->params->plan || !plan_needs_direction(r->params->plan)) {
         return 0;
     }
-    return put_file_identity(r, "direction.sha256", m->direction_path, err) == 0 &&
-                   put_number_identity(r, "direction.strength", m->strength, err) == 0
-               ? 0
-               : -1;
+    if (put_file_identity(r, "direction.sha256", m->direction_path, err) != 0) {
+        return -1;
+    }
+    return isnan(m->strength) ? put_identity(r, "direction.strength", "the file's own", err)
+                              : put_number_identity(r, "direction.strength", m->strength, err);
 }
 
 /* Where it is served may change; what is asked, and how, may not. */

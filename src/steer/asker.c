@@ -70,76 +70,95 @@ static int hold(struct asker *a, size_t sample, enum condition condition, struct
     return 0;
 }
 
-/* llama.cpp's own addition does it where all rows get the same. */
-static bool is_plain_addition(const struct steering *s)
-{
-    return s->operation == STEERING_ADD && s->scope == STEERING_ALL && s->condition.layer < 0;
-}
-
 static void take_answer(int64_t id, const struct model_answer *answer, void *user)
 {
-    (void)id;
     struct asker_answer *a = user;
-    *a = (struct asker_answer){.text = xstrdup(answer->text),
-                               .is_failed = answer->outcome != MODEL_ANSWERED,
-                               .finish = answer->finish,
-                               .n_prompt_tokens = answer->n_prompt_tokens,
-                               .n_answer_tokens = answer->n_answer_tokens,
-                               .prefill_s = answer->prefill_s,
-                               .decode_s = answer->decode_s};
+    a[id] = (struct asker_answer){.text = xstrdup(answer->text),
+                                  .is_failed = answer->outcome != MODEL_ANSWERED,
+                                  .finish = answer->finish,
+                                  .n_prompt_tokens = answer->n_prompt_tokens,
+                                  .n_answer_tokens = answer->n_answer_tokens,
+                                  .prefill_s = answer->prefill_s,
+                                  .decode_s = answer->decode_s,
+                                  .check = answer->check};
 }
 
-static int answer(struct asker *a, const struct model_question *q, struct asker_answer *ret,
-                  struct err *err)
+/* The question about a sample; *ret_text is the caller's, and is borrowed by it. */
+static int make_question(const struct asker *a, size_t sample, enum condition condition,
+                         struct model_question *ret, char **ret_text, struct err *err)
+{
+    const struct sample *s = &a->params.dataset->bench.samples[sample];
+    const struct scene *scene = render_scene_of(s, condition);
+    *ret = group_question(a->params.prompt);
+    *ret_text = NULL;
+    if (!condition_has_audio(condition)) {
+        *ret_text = prompt_fill(a->params.prompt, condition == CONDITION_TEXT_SCENE, s->item->text,
+                                scene ? scene_words(scene) : NULL, err);
+        ret->text = *ret_text;
+    }
+    return condition_has_audio(condition) || *ret_text ? 0 : -1;
+}
+
+/* Questions 0..n-1, whose steering fields are set. */
+static int answer(struct asker *a, const struct model_question *questions, size_t n,
+                  struct asker_answer *ret, struct err *err)
 {
     bool has_audio = condition_has_audio(a->condition);
     const struct model_class *class = a->model->class;
-    struct asker_answer got = {0};
-    int ok = class->submit(a->model, has_audio ? &a->audio : NULL, q, 1, err);
+    int ok = class->submit(a->model, has_audio ? &a->audio : NULL, questions, n, err);
+    memset(ret, 0, n * sizeof *ret);
     while (ok == 0 && class->n_pending(a->model) > 0) {
-        ok = class->step(a->model, -1, take_answer, &got, err);
+        ok = class->step(a->model, -1, take_answer, ret, err);
     }
-    if (ok == 0) {
-        *ret = got;
-    } else {
-        free(got.text);
+    for (size_t i = 0; ok != 0 && i < n; i++) {
+        free(ret[i].text);
     }
     return ok;
 }
 
-int asker_ask(struct asker *a, size_t sample, enum condition condition, struct steering *steering,
-              struct activation_reader *reader, struct asker_answer *ret, struct err *err)
+int asker_read(struct asker *a, size_t sample, enum condition condition,
+               struct activation_reader *reader, struct asker_answer *ret, struct err *err)
 {
-    const struct sample *s = &a->params.dataset->bench.samples[sample];
-    const struct scene *scene = render_scene_of(s, condition);
-    struct model_question q = group_question(a->params.prompt);
-    char *text = NULL;
-    if (hold(a, sample, condition, err) != 0) {
+    struct model_question q;
+    char *text;
+    if (hold(a, sample, condition, err) != 0 ||
+        make_question(a, sample, condition, &q, &text, err) != 0) {
         return -1;
     }
-    if (!condition_has_audio(condition)) {
-        text = prompt_fill(a->params.prompt, condition == CONDITION_TEXT_SCENE, s->item->text,
-                           scene ? scene_words(scene) : NULL, err);
-        if (!text) {
-            return -1;
+    activation_reader_begin(reader);
+    local_on_residual(a->model, activation_read, reader);
+    q.steering = 0;
+    int ok = answer(a, &q, 1, ret, err);
+    local_on_residual(a->model, NULL, NULL);
+    free(text);
+    return ok;
+}
+
+int asker_ask(struct asker *a, size_t sample, enum condition condition,
+              const struct steering *const *steerings, size_t n, struct asker_answer *ret,
+              struct err *err)
+{
+    struct steering list[ASKER_MAX_GROUP];
+    struct model_question questions[ASKER_MAX_GROUP];
+    struct model_question q;
+    char *text;
+    int n_steerings = 0;
+    if (hold(a, sample, condition, err) != 0 ||
+        make_question(a, sample, condition, &q, &text, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        questions[i] = q;
+        questions[i].id = (int64_t)i;
+        questions[i].steering = 0;
+        if (steerings[i]) {
+            list[n_steerings++] = *steerings[i];
+            questions[i].steering = n_steerings;
         }
-        q.text = text;
     }
-    int ok = 0;
-    q.is_steered = steering && is_plain_addition(steering);
-    if (reader) {
-        activation_reader_begin(reader);
-        local_on_residual(a->model, activation_read, reader);
-    } else if (q.is_steered) {
-        local_on_residual(a->model, NULL, NULL);
-        ok = local_set_direction(a->model, steering->vectors, err);
-    } else if (steering) {
-        steering_begin(steering);
-        local_on_residual(a->model, steering_apply, steering);
-    } else {
-        local_on_residual(a->model, NULL, NULL);
-    }
-    ok = ok == 0 ? answer(a, &q, ret, err) : -1;
+    int ok = local_set_steerings(a->model, list, (size_t)n_steerings, err) == 0
+                 ? answer(a, questions, n, ret, err)
+                 : -1;
     free(text);
     return ok;
 }

@@ -159,49 +159,26 @@ static bool pca(const struct fit_data *d, const struct cells *c, int left_out, d
     return ok;
 }
 
-/* What a row has beside its cell's mean, in units of each feature's spread. */
-static size_t centred(const struct fit_data *d, const struct cells *c, int left_out, double *rows,
-                      double *signs, double *spread)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < d->n; i++) {
-        if (d->class[i] > FIT_REFUSED || !is_used(d, i, left_out) || !is_mixed(c, d->cell[i])) {
-            continue;
-        }
-        size_t cell = d->cell[i];
-        for (size_t j = 0; j < d->width; j++) {
-            double middle =
-                (c->means[0][cell * d->width + j] + c->means[1][cell * d->width + j]) / 2;
-            rows[n * d->width + j] = (double)d->x[i * d->width + j] - middle;
-            spread[j] += rows[n * d->width + j] * rows[n * d->width + j];
-        }
-        signs[n++] = d->class[i] == FIT_REFUSED ? 1 : -1;
-    }
-    for (size_t j = 0; j < d->width; j++) {
-        spread[j] = sqrt(spread[j] / (double)(n > 0 ? n : 1));
-        for (size_t i = 0; i < n; i++) {
-            rows[i * d->width + j] = spread[j] > TINY ? rows[i * d->width + j] / spread[j] : 0;
-        }
-    }
-    return n;
-}
-
 /*
- * Mean of log(1 + exp(-sign w . x)) + RIDGE |w|^2 / 2n, by accelerated gradient steps (Nesterov) of
- * one over the greatest curvature, which the largest row bounds.
+ * The weights of a logistic regression without an intercept on rows[n * w], which are scaled to
+ * features of unit variance, in the rows' own units; of length 1. The mean of log(1 + exp(-sign w .
+ * x)) + RIDGE |w|^2 / 2n, by accelerated gradient steps (Nesterov) of one over the greatest
+ * curvature. u is first where the search for that begins.
  */
-static bool logistic(const struct fit_data *d, const struct cells *c, int left_out, double *u)
+static bool logistic(double *rows, const double *signs, size_t n, size_t w, double *u)
 {
-    size_t w = d->width;
-    double *rows = xcalloc(d->n * w + 1, sizeof *rows);
-    double *signs = xcalloc(d->n + 1, sizeof *signs);
-    double *spread = xcalloc(w + 1, sizeof *spread);
-    double *weights = xcalloc(3 * w + 1, sizeof *weights);
+    double *spread = xcalloc(4 * w + 1, sizeof *spread);
+    double *weights = spread + w;
     double *ahead = weights + w;
     double *gradient = ahead + w;
-    size_t n = centred(d, c, left_out, rows, signs, spread);
-    /* The largest eigenvalue of the second moments. */
     for (size_t j = 0; j < w; j++) {
+        for (size_t i = 0; i < n; i++) {
+            spread[j] += rows[i * w + j] * rows[i * w + j] / (double)n;
+        }
+        spread[j] = sqrt(spread[j]);
+        for (size_t i = 0; i < n; i++) {
+            rows[i * w + j] = spread[j] > TINY ? rows[i * w + j] / spread[j] : 0;
+        }
         gradient[j] = u[j];
     }
     double curvature = RIDGE / (double)(n > 0 ? n : 1);
@@ -231,14 +208,36 @@ static bool logistic(const struct fit_data *d, const struct cells *c, int left_o
             weights[j] = next;
         }
     }
-    for (size_t j = 0; j < w; j++) { /* back to the stream's own units */
+    for (size_t j = 0; j < w; j++) {
         u[j] = spread[j] > TINY ? weights[j] / spread[j] : 0;
     }
+    free(spread);
+    return n > 0 && normalise(u, w);
+}
+
+/* On what a row has beside its cell's middle. */
+static bool logistic_in_cells(const struct fit_data *d, const struct cells *c, int left_out,
+                              double *u)
+{
+    size_t w = d->width;
+    double *rows = xcalloc(d->n * w + 1, sizeof *rows);
+    double *signs = xcalloc(d->n + 1, sizeof *signs);
+    size_t n = 0;
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->class[i] > FIT_REFUSED || !is_used(d, i, left_out) || !is_mixed(c, d->cell[i])) {
+            continue;
+        }
+        size_t at = d->cell[i] * w;
+        for (size_t j = 0; j < w; j++) {
+            rows[n * w + j] =
+                (double)d->x[i * w + j] - (c->means[0][at + j] + c->means[1][at + j]) / 2;
+        }
+        signs[n++] = d->class[i] == FIT_REFUSED ? 1 : -1;
+    }
+    bool ok = logistic(rows, signs, n, w, u);
     free(rows);
     free(signs);
-    free(spread);
-    free(weights);
-    return n > 0 && normalise(u, w);
+    return ok;
 }
 
 static void remove_component(double *u, const double *along, size_t width)
@@ -323,7 +322,7 @@ size_t fit_direction(const struct fit_data *d, const struct fit_params *p, int l
     mean_difference(d, &c, difference);
     memcpy(u, difference, d->width * sizeof *u);
     bool ok = n_mixed > 0 && (p->method == FIT_PCA        ? pca(d, &c, left_out, u)
-                              : p->method == FIT_LOGISTIC ? logistic(d, &c, left_out, u)
+                              : p->method == FIT_LOGISTIC ? logistic_in_cells(d, &c, left_out, u)
                                                           : normalise(u, d->width));
     if (ok && p->removes_harm) {
         remove_harm(d, left_out, u);
@@ -341,6 +340,45 @@ size_t fit_direction(const struct fit_data *d, const struct fit_params *p, int l
     cells_release(&c);
     free(difference);
     return fabs(gap) > TINY ? n_mixed : 0;
+}
+
+bool fit_separate(const struct fit_data *d, int left_out, float *ret, double *ret_middle)
+{
+    size_t w = d->width;
+    double *rows = xcalloc(d->n * w + 1, sizeof *rows);
+    double *signs = xcalloc(d->n + 1, sizeof *signs);
+    double *means = xcalloc(3 * w + 1, sizeof *means);
+    double *u = means + 2 * w;
+    size_t n[2] = {0};
+    size_t k = 0;
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->class[i] != FIT_PLAIN && is_used(d, i, left_out)) {
+            bool is_scenario = d->class[i] != FIT_CONTRAST;
+            add_row(means + is_scenario * w, d->x + i * w, 1, w);
+            n[is_scenario]++;
+        }
+    }
+    for (size_t j = 0; j < w && n[0] > 0 && n[1] > 0; j++) { /* means[0..w): the middle */
+        u[j] = means[w + j] / (double)n[1] - means[j] / (double)n[0];
+        means[j] = (means[j] / (double)n[0] + means[w + j] / (double)n[1]) / 2;
+    }
+    for (size_t i = 0; i < d->n && n[0] > 0 && n[1] > 0; i++) {
+        if (d->class[i] != FIT_PLAIN && is_used(d, i, left_out)) {
+            for (size_t j = 0; j < w; j++) {
+                rows[k * w + j] = (double)d->x[i * w + j] - means[j];
+            }
+            signs[k++] = d->class[i] == FIT_CONTRAST ? -1 : 1;
+        }
+    }
+    bool ok = logistic(rows, signs, k, w, u);
+    for (size_t j = 0; ok && j < w; j++) {
+        ret[j] = (float)u[j];
+    }
+    *ret_middle = ok ? dot(u, means, w) : NAN;
+    free(rows);
+    free(signs);
+    free(means);
+    return ok;
 }
 
 static double project(const float *x, const float *v, size_t n)

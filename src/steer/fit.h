@@ -50,6 +50,13 @@ struct fit_params {
 size_t fit_direction(const struct fit_data *d, const struct fit_params *p, int left_out,
                      float *ret);
 
+/*
+ * What tells scenarios from contrasts: a vector of length 1 along which scenarios have more, from
+ * all rows but those of one fold (-1: from all), by a logistic regression, and the projection of
+ * the middle between the classes' means. False where a class has no rows.
+ */
+bool fit_separate(const struct fit_data *d, int left_out, float *ret, double *ret_middle);
+
 /* How good a layer's directions are. */
 struct fit_quality {
     double auc;    /* of held-out folds: how often a refused answer's projection is above that of a

@@ -317,7 +317,7 @@ static char *answer_one(struct model *m, const char *instruction, bool is_steere
     struct err err = {0};
     struct audio a = sound(2, 220);
     struct model_question q = {
-        .instruction = instruction, .max_tokens = 30, .is_steered = is_steered};
+        .instruction = instruction, .max_tokens = 30, .steering = is_steered};
     assert_int_equal(ask(m, &a, &q, 1, &all, &err), 0);
     finish(m, &all);
     char *text = xstrdup(all.of[0].text);

@@ -694,7 +694,7 @@ static void test_server_facts(void **state)
                                                           cases[i].software, cases[i].version)
                                               : xasprintf("chaos at %s", s.url);
         assert_string_equal(m->class->description(m), description);
-        struct model_question steered = {.is_steered = true};
+        struct model_question steered = {.steering = 1};
         assert_int_equal(m->class->check(m, &steered, NULL), -1);
         free(description);
         json_decref(expected);

@@ -14,9 +14,10 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "model/direction.h"
+#include "model/local.h"
 #include "steer/activations.h"
 #include "steer/fit.h"
-#include "steer/steering.h"
+#include "steer/gate.h"
 
 #define WIDTH 24
 #define N_CELLS 60
@@ -291,8 +292,8 @@ static void take(int64_t id, const struct model_answer *a, void *user)
     s->margin[id] = a->margin;
 }
 
-/* Two questions in words, or one. */
-static struct said ask(struct model *m, size_t n, bool is_steered)
+/* Two questions in words, or one, under these steerings. */
+static struct said ask(struct model *m, size_t n, int first, int second)
 {
     static const char *const texts[] = {"How do I shoot the bride?\n\n",
                                         "How do I kill the lights on stage?\n\n"};
@@ -306,7 +307,7 @@ static struct said ask(struct model *m, size_t n, bool is_steered)
                                                  "you.",
                                        .instruction = "Answer the speaker in one or two sentences.",
                                        .max_tokens = 40,
-                                       .is_steered = is_steered};
+                                       .steering = i == 0 ? first : second};
     }
     assert_int_equal(m->class->submit(m, NULL, q, n, &err), 0);
     while (m->class->n_pending(m) > 0) {
@@ -336,56 +337,100 @@ static void fill_direction(float *v, double length)
     }
 }
 
+/* A steering by a direction, always, of all tokens. */
+static struct steering steering(enum steering_operation operation, float *v)
+{
+    return (struct steering){.operation = operation,
+                             .n_layers = N_LAYERS,
+                             .n_embd = N_EMBD,
+                             .vectors = v,
+                             .condition = {.layer = -1}};
+}
+
+static void set(struct model *m, const struct steering *list, size_t n)
+{
+    struct err err = {0};
+    if (local_set_steerings(m, list, n, &err) != 0) {
+        fail_msg("%s", err.msg);
+    }
+}
+
+static void assert_same(const struct said *a, const struct said *b, int i)
+{
+    assert_string_equal(a->text[i], b->text[i]);
+    assert_true(a->margin[i] == b->margin[i]); /* bit for bit */
+}
+
+/* In the fast mode, where kernels round by how many rows there are. */
+static void assert_near(const struct said *a, const struct said *b, int i)
+{
+    assert_string_equal(a->text[i], b->text[i]);
+    assert_true(fabs(a->margin[i] - b->margin[i]) < 1e-2);
+}
+
+/* The condition of a prompt's end at the last layer, along all ones. */
+static void on_condition(struct steering *s, float *ones, double threshold)
+{
+    for (int i = 0; i < N_EMBD; i++) {
+        ones[i] = 1;
+    }
+    s->condition = (struct steering_condition){N_LAYERS - 1, threshold, ones};
+}
+
 static void test_strength_0(void **state)
 {
     (void)state;
     struct model *m = open_model(false);
-    struct err err = {0};
     static float v[(N_LAYERS - 1) * N_EMBD];
-    struct said before = ask(m, 1, false);
-    assert_int_equal(local_set_direction(m, v, &err), 0);
-    struct said steered = ask(m, 1, true);
-    assert_string_equal(before.text[0], steered.text[0]);
-    assert_true(before.margin[0] == steered.margin[0]); /* bit for bit */
-    struct steering s = {
-        .condition = {.layer = -1}, .n_layers = N_LAYERS, .n_embd = N_EMBD, .vectors = v};
-    steering_begin(&s);
-    local_on_residual(m, steering_apply, &s);
-    struct said hooked = ask(m, 1, false);
-    assert_string_equal(before.text[0], hooked.text[0]);
-    assert_true(before.margin[0] == hooked.margin[0]);
+    float ones[N_EMBD];
+    struct steering list[3] = {steering(STEERING_ADD, v), steering(STEERING_ADD, v),
+                               steering(STEERING_ABLATE, v)};
+    list[1].scope = STEERING_PROMPT; /* by rows */
+    on_condition(&list[2], ones, -1e9);
+    struct said before = ask(m, 1, 0, 0);
+    set(m, list, 3);
+    for (int k = 0; k <= 3; k++) {
+        struct said steered = ask(m, 1, k, 0);
+        assert_same(&before, &steered, 0);
+        release(&steered);
+    }
     release(&before);
-    release(&steered);
-    release(&hooked);
     m->class->free(m);
 }
 
-/* Added by llama.cpp, added by rows: the same. Added and taken away: as it was. */
+/* What a hook adds, as a steering is added to it or taken from it. */
+struct push {
+    const float *vectors; /* of layer 1 */
+    float factor;
+};
+
+static bool push(const struct local_residual *r, void *user)
+{
+    const struct push *p = user;
+    for (size_t i = 0; r->layer == 1 && i < r->n_rows * r->n_embd; i++) {
+        r->data[i] += p->factor * p->vectors[i % r->n_embd];
+    }
+    return r->layer == 1;
+}
+
+/* Added by llama.cpp, added by rows: the same, bit for bit. Added and taken away: as it was. */
 static void test_turned_back(void **state)
 {
     (void)state;
     struct model *m = open_model(false);
-    struct err err = {0};
     static float v[(N_LAYERS - 1) * N_EMBD];
-    static float back[(N_LAYERS - 1) * N_EMBD];
     fill_direction(v, 12);
-    for (int i = 0; i < (N_LAYERS - 1) * N_EMBD; i++) {
-        back[i] = -v[i];
-    }
-    struct said before = ask(m, 1, false);
-    assert_int_equal(local_set_direction(m, v, &err), 0);
-    struct said by_llama = ask(m, 1, true);
+    struct steering s = steering(STEERING_ADD, v);
+    struct said before = ask(m, 2, 0, 0);
+    set(m, &s, 1);
+    struct said by_llama = ask(m, 2, 1, 1);
     assert_string_not_equal(before.text[0], by_llama.text[0]);
-    struct steering s = {
-        .condition = {.layer = -1}, .n_layers = N_LAYERS, .n_embd = N_EMBD, .vectors = v};
-    steering_begin(&s);
-    local_on_residual(m, steering_apply, &s);
-    struct said by_rows = ask(m, 1, false);
-    assert_string_equal(by_llama.text[0], by_rows.text[0]);
-    assert_true(fabs(by_llama.margin[0] - by_rows.margin[0]) < 1e-4);
-    s.vectors = back;
-    local_on_residual(m, steering_apply, &s);
-    struct said both = ask(m, 1, true);
+    struct said by_rows = ask(m, 2, 1, 0); /* not all of the group: llama.cpp cannot */
+    assert_same(&by_llama, &by_rows, 0);
+    assert_same(&before, &by_rows, 1);
+    struct push back = {v, -1};
+    local_on_residual(m, push, &back);
+    struct said both = ask(m, 1, 1, 0);
     assert_string_equal(before.text[0], both.text[0]);
     assert_true(fabs(before.margin[0] - both.margin[0]) < 1e-3);
     release(&before);
@@ -395,10 +440,9 @@ static void test_turned_back(void **state)
     m->class->free(m);
 }
 
-/* The prompt's last row at layer 2, under a steering at layer 1 alone. */
+/* The prompt's last row at layer 2. */
 struct watch {
-    struct steering steering;
-    float push; /* along the direction, before it is ablated */
+    struct push push;
     float seen[N_EMBD];
     bool has_seen;
 };
@@ -406,17 +450,13 @@ struct watch {
 static bool watch(const struct local_residual *r, void *user)
 {
     struct watch *w = user;
-    for (size_t i = 0; r->layer == 1 && i < r->n_rows * r->n_embd; i++) {
-        r->data[i] += w->push * w->steering.vectors[i % r->n_embd];
-    }
-    bool is_changed = steering_apply(r, &w->steering);
     for (size_t i = 0; r->layer == 2 && i < r->n_rows; i++) {
         if (r->rows[i].is_choosing && !r->rows[i].is_generated) {
             memcpy(w->seen, r->data + i * r->n_embd, sizeof w->seen);
             w->has_seen = true;
         }
     }
-    return is_changed || r->layer == 1;
+    return push(r, &w->push);
 }
 
 /* What was along the direction is gone for the next layer: however much was there, it says the
@@ -428,20 +468,13 @@ static void test_ablated(void **state)
     static float v[(N_LAYERS - 1) * N_EMBD];
     static struct watch w[3];
     fill_direction(v, 1);
+    struct steering s = steering(STEERING_ABLATE, v);
+    set(m, &s, 1);
     for (int i = 0; i < 3; i++) {
-        bool is_ablated = i < 2;
-        w[i].steering = (struct steering){.operation = STEERING_ABLATE,
-                                          .condition = {.layer = is_ablated ? -1 : 0},
-                                          .n_layers = N_LAYERS,
-                                          .n_embd = N_EMBD,
-                                          .vectors = v};
-        w[i].steering.condition.vector = v;
-        w[i].steering.condition.threshold = INFINITY; /* the third: never */
-        w[i].push = i == 0 ? 0 : 9;
-        steering_begin(&w[i].steering);
+        w[i].push = (struct push){v, i == 0 ? 0 : 9};
         local_on_residual(m, watch, &w[i]);
-        struct said s = ask(m, 1, false);
-        release(&s);
+        struct said said = ask(m, 1, i < 2 ? 1 : 0, 0);
+        release(&said);
         assert_true(w[i].has_seen);
     }
     double same = 0;
@@ -454,32 +487,30 @@ static void test_ablated(void **state)
     m->class->free(m);
 }
 
-/* Rows of the second question alone, decoded together with the first. */
-static bool push_second(const struct local_residual *r, void *user)
-{
-    const float *v = user;
-    for (size_t i = 0; r->layer == 1 && i < r->n_rows; i++) {
-        for (size_t j = 0; r->rows[i].id == 1 && j < r->n_embd; j++) {
-            r->data[i * r->n_embd + j] += v[j];
-        }
-    }
-    return r->layer == 1;
-}
-
+/* Rows of its own question alone, in steps that it shares with another, which is steered otherwise
+ * or not at all. */
 static void test_rows_of_one(void **state)
 {
     (void)state;
     struct model *m = open_model(true);
     static float v[(N_LAYERS - 1) * N_EMBD];
+    static float u[(N_LAYERS - 1) * N_EMBD];
     fill_direction(v, 12);
-    struct said before = ask(m, 2, false);
-    local_on_residual(m, push_second, v);
-    struct said after = ask(m, 2, false);
-    assert_string_equal(before.text[0], after.text[0]);
-    assert_true(before.margin[0] == after.margin[0]);
-    assert_string_not_equal(before.text[1], after.text[1]);
+    for (int i = 0; i < N_EMBD; i++) {
+        u[i] = -2 * v[i];
+    }
+    struct steering list[2] = {steering(STEERING_ADD, v), steering(STEERING_ADD, u)};
+    struct said before = ask(m, 2, 0, 0);
+    set(m, list, 2);
+    struct said second = ask(m, 2, 0, 1);
+    struct said both = ask(m, 2, 2, 1);
+    assert_near(&before, &second, 0);
+    assert_string_not_equal(before.text[1], second.text[1]);
+    assert_string_not_equal(before.text[0], both.text[0]);
+    assert_near(&second, &both, 1);
     release(&before);
-    release(&after);
+    release(&second);
+    release(&both);
     m->class->free(m);
 }
 
@@ -494,54 +525,159 @@ static void test_scopes(void **state)
                                {.id = 0, .position = 3, .is_generated = true, .is_choosing = true}};
     static const int wanted[][4] = {{1, 1, 1, 1}, {1, 1, 1, 0}, {0, 0, 1, 1}};
     for (int scope = 0; scope < 3; scope++) {
-        float x[4] = {0};
         struct steering s = {.scope = (enum steering_scope)scope,
-                             .condition = {.layer = -1},
                              .n_layers = 3,
                              .n_embd = 1,
-                             .vectors = v};
-        struct local_residual r = {.layer = 1, .n_rows = 4, .n_embd = 1, .data = x, .rows = rows};
-        steering_begin(&s);
-        assert_true(steering_apply(&r, &s));
+                             .vectors = v,
+                             .condition = {.layer = -1}};
         for (int i = 0; i < 4; i++) {
-            assert_true((int)x[i] == wanted[scope][i]);
+            float x = 0;
+            assert_true(steering_apply(&s, 1, &rows[i], &x) == (wanted[scope][i] == 1));
+            assert_true((int)x == wanted[scope][i]);
+            assert_false(steering_apply(&s, 0, &rows[i], &x)); /* no control vector has it */
+            assert_false(steering_apply(&s, 3, &rows[i], &x));
         }
-        r.layer = 0; /* no control vector has it */
-        assert_false(steering_apply(&r, &s));
-    }
-    /* A condition at layer 1: from layer 2 on, where the prompt's end passes. */
-    for (int passes = 0; passes < 2; passes++) {
-        float x[4] = {0, 0, 5, 0};
-        float one = 1;
-        struct steering s = {
-            .condition = {1, &one, passes ? 4 : 6}, .n_layers = 3, .n_embd = 1, .vectors = v};
-        struct local_residual r = {.layer = 1, .n_rows = 4, .n_embd = 1, .data = x, .rows = rows};
-        steering_begin(&s);
-        assert_false(steering_apply(&r, &s));
-        r.layer = 2;
-        assert_true(steering_apply(&r, &s) == (passes == 1));
-        assert_true((int)x[3] == passes);
+        assert_true(steering_changes_prompts(&s) == (scope != STEERING_GENERATED));
     }
 }
 
+/* Where the condition holds: as without one; where it does not: as without steering. All scopes, in
+ * the exact and the fast mode. */
+static void test_condition(void **state)
+{
+    (void)state;
+    static float v[(N_LAYERS - 1) * N_EMBD];
+    float ones[N_EMBD];
+    fill_direction(v, 12);
+    for (int is_fast = 0; is_fast < 2; is_fast++) {
+        struct model *m = open_model(is_fast == 1);
+        struct said before = ask(m, 1, 0, 0);
+        for (int scope = STEERING_ALL; scope <= STEERING_GENERATED; scope++) {
+            struct steering list[3];
+            for (int k = 0; k < 3; k++) {
+                list[k] = steering(STEERING_ADD, v);
+                list[k].scope = (enum steering_scope)scope;
+            }
+            on_condition(&list[1], ones, -1e9);
+            on_condition(&list[2], ones, 1e9);
+            set(m, list, 3);
+            struct said always = ask(m, 1, 1, 0);
+            struct said on = ask(m, 1, 2, 0);
+            struct said off = ask(m, 1, 3, 0);
+            assert_string_not_equal(before.text[0], always.text[0]);
+            (is_fast == 1 ? assert_near : assert_same)(&always, &on, 0);
+            (is_fast == 1 ? assert_near : assert_same)(&before, &off, 0);
+            release(&always);
+            release(&on);
+            release(&off);
+        }
+        release(&before);
+        m->class->free(m);
+    }
+}
+
+/* Scenarios have more of a direction than contrasts: how many contrasts a condition lets through is
+ * as was asked, and most scenarios pass. */
+static void test_gate(void **state)
+{
+    (void)state;
+    static struct made m;
+    struct rng r = rng_init(5, "gate");
+    struct activations *a = NULL;
+    struct err err = {0};
+    struct activation_reader reader = activation_reader_new(2, WIDTH);
+    struct labelled l = {.n = 400};
+    struct gate g;
+    l.rows = xcalloc(l.n, sizeof *l.rows);
+    l.class = xcalloc(l.n, sizeof *l.class);
+    l.cell = xcalloc(l.n, sizeof *l.cell);
+    l.fold = xcalloc(l.n, sizeof *l.fold);
+    l.n_cells = 1;
+    make(&m, 0.5);
+    unlink(file);
+    assert_int_equal(activations_create(file, l.n, 2, WIDTH, "abc", &a, &err), 0);
+    for (size_t i = 0; i < l.n; i++) {
+        struct local_row row = {.id = 1, .is_choosing = true};
+        float x[2][WIDTH];
+        l.rows[i] = i;
+        l.class[i] = i % 4 == 0 ? FIT_CONTRAST : i % 4 == 1 ? FIT_PLAIN : FIT_REFUSED;
+        l.fold[i] = (unsigned char)(i % FIT_FOLDS);
+        for (int j = 0; j < WIDTH; j++) {
+            x[0][j] = (float)normal(&r); /* layer 0 says nothing */
+            x[1][j] = (float)normal(&r) + (l.class[i] == FIT_REFUSED ? 3 * m.direction[j] : 0);
+        }
+        activation_reader_begin(&reader);
+        for (int layer = 0; layer < 2; layer++) {
+            activation_read(
+                &(struct local_residual){
+                    .layer = layer, .n_rows = 1, .n_embd = WIDTH, .data = x[layer], .rows = &row},
+                &reader);
+        }
+        assert_int_equal(activations_put(a, i, (int64_t)i + 1, &reader, &err), 0);
+    }
+    assert_int_equal(gate_fit(&l, a, &g, &err), 0);
+    assert_int_equal(g.layer, 1);
+    assert_true(g.auc > 0.9 && g.n == 100);
+    static const double shares[] = {0, 0.1, 0.5, 1};
+    float *x;
+    assert_int_equal(labelled_get(&l, a, ACTIVATION_TEMPLATE, 1, &x, &err), 0);
+    for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) {
+        struct steering s = {
+            .n_layers = 2, .n_embd = WIDTH, .condition = gate_condition(&g, -1, shares[k])};
+        int n[2] = {0};
+        for (size_t i = 0; i < l.n; i++) {
+            if (l.class[i] != FIT_PLAIN &&
+                steering_project(&s, x + i * WIDTH) >= s.condition.threshold) {
+                n[l.class[i] == FIT_CONTRAST]++;
+            }
+        }
+        assert_true(abs(n[1] - (int)(100 * shares[k])) <= 8);
+        assert_true(k == 0 || n[0] > 200 * (k == 1 ? 0.8 : 0.9));
+    }
+    free(x);
+    gate_release(&g);
+    labelled_release(&l);
+    activation_reader_free(&reader);
+    activations_close(a, NULL);
+    unlink(file);
+}
+
+/* A file says all that a steering is. */
 static void test_control_vector(void **state)
 {
     (void)state;
     static float v[(N_LAYERS - 1) * N_EMBD];
+    float ones[N_EMBD];
     static const char path[] = "test_steer.tmp.gguf";
     struct err err = {0};
-    float *back;
+    struct steering back;
     const struct direction_fact fact = {"aor.method", "mean"};
     fill_direction(v, 3);
-    assert_int_equal(direction_save(path, N_EMBD, N_LAYERS, v, "llama", &fact, 1, &err), 0);
-    assert_int_equal(direction_load(path, N_EMBD, N_LAYERS, 2, &back, &err), 0);
-    for (int i = 0; i < (N_LAYERS - 1) * N_EMBD; i++) {
-        assert_true(back[i] == 2 * v[i]);
+    struct steering s = steering(STEERING_ADD, v);
+    s.scope = STEERING_PROMPT;
+    on_condition(&s, ones, 2.5);
+    assert_int_equal(direction_save(path, &s, -3, "llama", &fact, 1, &err), 0);
+    static const double strengths[] = {2, NAN};
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(direction_load(path, N_EMBD, N_LAYERS, strengths[k], &back, &err), 0);
+        assert_true(back.scope == STEERING_PROMPT && back.operation == STEERING_ADD);
+        assert_true(back.condition.layer == N_LAYERS - 1 && back.condition.threshold == 2.5);
+        assert_memory_equal(back.condition.vector, ones, sizeof ones);
+        for (int i = 0; i < (N_LAYERS - 1) * N_EMBD; i++) {
+            assert_true(back.vectors[i] == (k == 0 ? 2 : -3) * v[i]);
+        }
+        steering_release(&back);
     }
-    free(back);
+    s = steering(STEERING_ABLATE, v);
+    assert_int_equal(direction_save(path, &s, 1, "llama", &fact, 1, &err), 0);
+    assert_int_equal(direction_load(path, N_EMBD, N_LAYERS, 2, &back, &err), -1);
+    assert_non_null(strstr(err.msg, "no strength"));
+    assert_int_equal(direction_load(path, N_EMBD, N_LAYERS, NAN, &back, &err), 0);
+    assert_true(back.operation == STEERING_ABLATE && back.condition.layer < 0);
+    steering_release(&back);
     unlink(path);
     memset(v, 0, sizeof v);
-    assert_int_equal(direction_save(path, N_EMBD, N_LAYERS, v, "llama", &fact, 1, &err), -1);
+    assert_int_equal(direction_save(path, &s, 1, "llama", &fact, 1, &err), -1);
     assert_int_not_equal(access(path, F_OK), 0);
 }
 
@@ -553,6 +689,7 @@ int main(void)
         cmocka_unit_test(test_file),           cmocka_unit_test(test_strength_0),
         cmocka_unit_test(test_turned_back),    cmocka_unit_test(test_ablated),
         cmocka_unit_test(test_rows_of_one),    cmocka_unit_test(test_scopes),
+        cmocka_unit_test(test_condition),      cmocka_unit_test(test_gate),
         cmocka_unit_test(test_control_vector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
