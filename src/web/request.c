@@ -1,7 +1,9 @@
 #include "web/request.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,16 +113,17 @@ bool request_is_labeller(const char *name)
 
 bool request_is_loopback_host(const char *host)
 {
-    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
-    for (size_t i = 0; host && i < sizeof names / sizeof *names; i++) {
-        size_t n = strlen(names[i]);
-        size_t port;
-        if (strncmp(host, names[i], n) == 0 &&
-            (host[n] == '\0' || (host[n] == ':' && get_number(host + n + 1, &port)))) {
-            return true;
-        }
+    char name[INET6_ADDRSTRLEN];
+    struct in_addr four;
+    size_t port;
+    size_t n = !host ? 0 : host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    if (n == 0 || n >= sizeof name || n > strlen(host) ||
+        (host[n] != '\0' && (host[n] != ':' || !get_number(host + n + 1, &port)))) {
+        return false;
     }
-    return false;
+    snprintf(name, sizeof name, "%.*s", (int)n, host);
+    return strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0 ||
+           (inet_pton(AF_INET, name, &four) == 1 && ntohl(four.s_addr) >> 24 == 127);
 }
 
 bool request_is_own_origin(const char *origin, const char *host)

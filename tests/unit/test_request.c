@@ -143,12 +143,14 @@ static void test_ranges(void **state)
 static void test_hosts(void **state)
 {
     (void)state;
-    static const char *const own[] = {"127.0.0.1", "127.0.0.1:80", "localhost:8765", "[::1]:1",
-                                      "[::1]"};
+    static const char *const own[] = {"127.0.0.1", "127.0.0.1:80", "localhost:8765",
+                                      "[::1]:1",   "[::1]",        "127.0.0.2:80"};
     static const char *const others[] = {"evil.example", "127.0.0.1.evil.example",
                                          "localhost.",   "127.0.0.1:80x",
                                          "127.0.0.1:",   "",
-                                         "::1",          "127.0.0.2"};
+                                         "::1",          "128.0.0.1",
+                                         "127.0.1",      "[::1]x",
+                                         "[::1",         "[]"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         assert_true(request_is_loopback_host(own[i]));
     }
