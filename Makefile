@@ -69,6 +69,7 @@ bench: release
 	@bench/run.sh build/release/aor "$$(tools/setup/llama.sh peers)/bin"
 	@bench/remote.sh build/release/aor
 	@bench/statistics.sh build/release/aor
+	@bench/steer.sh build/release/aor "$$(tools/setup/llama.sh peers)/bin"
 	@bench/report.sh build/release/aor
 
 install: release

@@ -1,7 +1,7 @@
 #!/bin/bash
 # shellcheck shell=bash
 # A sweep beside restarting llama-server for each of its cells: steer.sh AOR LLAMA_BIN. All layers that a
-# control vector can have x 6 strengths x (150 scenarios, 75 contrasts and 30 plain requests of dev, two variants).
+# control vector can have x 6 strengths x (300 scenarios, 150 contrasts, 60 plain requests of dev).
 set -euo pipefail
 aor=$(realpath "$1")
 llama=$2
@@ -19,30 +19,38 @@ echo "machine: $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 
 "$aor" judge run.db >/dev/null 2>&1
 "$aor" steer capture bench run.db -o acts.st 2>/dev/null
 
-started=$(date +%s.%N)
-"$aor" steer sweep bench acts.st run.db -o sweep.db --operations add --dev-only >/dev/null 2>&1
-ours=$(echo "$(date +%s.%N) - $started" | bc)
-n=$(sqlite3 sweep.db "select count(*) from response r join trial t on t.id = r.trial where t.strategy <> 'direct'")
-cells=$(sqlite3 sweep.db "select count(distinct strategy) - 1 from trial")
+# sweep NAME OPTIONS...: cells, trials, seconds with the start.
+sweep() {
+    local started
+    started=$(date +%s.%N)
+    "$aor" steer sweep bench acts.st run.db -o "$1.db" --operations add --gates 100 --dev-only "${@:2}" >/dev/null 2>&1
+    echo "$(sqlite3 "$1.db" "select count(distinct strategy) - 1, count(*) from trial" | tr '|' ' ')" \
+        "$(echo "$(date +%s.%N) - $started" | bc)"
+}
+read -r cells n exact <<<"$(sweep exact)"
+read -r _ _ fast <<<"$(sweep fast --fast)"
+rate() { echo "scale=1; $1 / $2" | bc; }
+echo "aor steer sweep: $cells cells, $n trials in $exact s with its start: $(rate "$n" "$exact") a second"
+echo "aor steer sweep --fast: in $fast s: $(rate "$n" "$fast") a second"
 
-# The same samples, asked of llama-server by aor run, which is no slower than curl: three of the cells, so
-# that it takes a bearable time; each with the start of a server.
-for layer in 1 2; do
-    "$aor" steer fit acts.st run.db --layer $layer -o v$layer.gguf >/dev/null 2>&1
-done
-started=$(date +%s.%N)
-for cell in 1:-1 2:-2 2:-4; do
-    layer=${cell%%:*}
-    "$llama/llama-server" -m "$models/aor-tiny.gguf" --mmproj "$models/aor-tiny-mmproj.gguf" --jinja --host 127.0.0.1 --port $port \
-        -np 8 --control-vector-scaled "v$layer.gguf:${cell##*:}" --control-vector-layer-range 1 2 >server.log 2>&1 &
+# As many samples, asked of llama-server by aor run, which is no slower than curl, with the start of a server as each cell would need
+# one. One cell for each setting, so that it takes a bearable time; its best is taken.
+"$aor" steer fit acts.st run.db --layer 2 -o v.gguf >/dev/null 2>&1
+best=0
+for setting in "-np 4" "-np 8" "-np 16" "-np 4 -t 1" "-np 8 -t 1"; do
+    name=server${setting// /}
+    started=$(date +%s.%N)
+    # shellcheck disable=SC2086 # several words
+    "$llama/llama-server" -m "$models/aor-tiny.gguf" --mmproj "$models/aor-tiny-mmproj.gguf" --jinja --host 127.0.0.1 --port $port $setting \
+        --control-vector-scaled v.gguf:-2 --control-vector-layer-range 1 2 >server.log 2>&1 &
     server=$!
     until curl -sf "http://127.0.0.1:$port/health" >/dev/null; do sleep 0.02; done
-    "$aor" run bench -o "server-$layer${cell##*:}.db" -m tiny --url "http://127.0.0.1:$port/v1" --parallel 16 -c matched -a direct --limit 510 2>/dev/null
+    "$aor" run bench -o "$name.db" -m tiny --url "http://127.0.0.1:$port/v1" --parallel 16 -c matched -a direct --limit 510 2>/dev/null
     kill "$server"
     wait "$server" 2>/dev/null || true
+    took=$(echo "$(date +%s.%N) - $started" | bc)
+    asked=$(sqlite3 "$name.db" "select count(*) from response where kind = 'answer'")
+    echo "llama-server $setting, one cell: $asked trials in $took s with its start: $(rate "$asked" "$took") a second"
+    best=$(echo "r = $asked / $took; if (r > $best) r else $best" | bc -l)
 done
-theirs=$(echo "$(date +%s.%N) - $started" | bc)
-asked=$(for f in server-*.db; do sqlite3 "$f" "select count(*) from response where kind = 'answer'"; done | paste -sd+ | bc)
-echo "aor steer sweep: $cells cells, $n trials in $ours s with its start: $(echo "scale=1; $n / $ours" | bc) a second"
-echo "llama-server, restarted for each of 3 cells: $asked trials in $theirs s: $(echo "scale=1; $asked / $theirs" | bc) a second"
-echo "ratio: $(echo "scale=2; ($n / $ours) / ($asked / $theirs)" | bc)"
+echo "ratio: $(echo "scale=2; $n / $exact / $best" | bc), with --fast $(echo "scale=2; $n / $fast / $best" | bc)"

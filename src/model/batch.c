@@ -334,7 +334,7 @@ static int answer_alone(struct batch *b, const struct group *g, const struct ask
     struct expected e = {0};
     llama_pos n_past = 0;
     int n_vocab = llama_vocab_n_tokens(b->model->vocab);
-    int steering;
+    int steering = 0;
     b->is_checking = true;
     b->steering = prompt_steering(b, a);
     llama_memory_clear(llama_get_memory(c), true);

@@ -7,7 +7,8 @@ spm OUT IN CHARACTER      an SPM vocabulary without bytes and without CHARACTER:
                           it, libllama's tokenizer throws, and that ends the process
 mamba OUT IN              random recurrent model with IN's vocabulary and chat template
 gemma3 OUT IN             random model whose attention slides over 16 tokens, likewise
-direction OUT WIDTH NORM LAYER...  [NAME=..., TYPE=f16 in the environment] a control vector
+direction OUT WIDTH NORM LAYER... [KEY=TEXT | KEY:=INTEGER | KEY:=F,LOAT,S]  a control vector
+                          [NAME=..., TYPE=f16 in the environment]
 """
 import array
 import math
@@ -17,7 +18,7 @@ import struct
 import sys
 
 FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-TEXT, ARRAY, U32, F32, BOOL = 8, 9, 4, 6, 7
+TEXT, ARRAY, U32, I32, F32, BOOL = 8, 9, 4, 5, 6, 7
 TENSOR_F32, TENSOR_F16 = 0, 1
 ALIGNMENT = 32
 
@@ -220,10 +221,17 @@ def gemma3(out, source):
     m.write(out)
 
 
-def direction(out, n, norm, *layers):
+def direction(out, n, norm, *others):
     draw = random.Random(8)
-    tensors = {}
-    for layer in layers:
+    keys, tensors = {"general.architecture": (TEXT, "controlvector")}, {}
+    for key, v in (x.split("=") for x in others if "=" in x):
+        if not key.endswith(":"):
+            keys[key] = (TEXT, v)
+        elif "," in v:
+            keys[key[:-1]] = (ARRAY, (F32, [float(x) for x in v.split(",")]))
+        else:
+            keys[key[:-1]] = (F32, float(v)) if "." in v or not v[-1].isdigit() else (I32, int(v))
+    for layer in (x for x in others if "=" not in x):
         v = [draw.gauss(0, 1) for _ in range(int(n))]
         scale = float(norm) / math.sqrt(sum(x * x for x in v))
         v = [x * scale for x in v]
@@ -231,7 +239,7 @@ def direction(out, n, norm, *layers):
         is_half = os.environ.get("TYPE") == "f16"
         data = struct.pack(f"<{len(v)}e", *v) if is_half else floats(v)
         tensors[name] = ([len(v)], TENSOR_F16 if is_half else TENSOR_F32, data)
-    write(out, {"general.architecture": (TEXT, "controlvector")}, tensors)
+    write(out, keys, tensors)
 
 
 if __name__ == "__main__":

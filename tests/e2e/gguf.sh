@@ -101,6 +101,27 @@ NAME=vector gguf direction vector.gguf 160 1 1
 bad "a direction of another name" 'vector.gguf: .*direction.N' "$MODEL" "$MMPROJ" -a steered --direction vector.gguf
 gguf direction infinite.gguf 160 inf 1
 bad "a direction that is not finite" 'infinite.gguf: .*not finite' "$MODEL" "$MMPROJ" -a steered --direction infinite.gguf
+# bad_key NAME PATTERN KEYS...
+bad_key() {
+    name=$1 pattern=$2
+    shift 2
+    gguf direction key.gguf 160 1 1 "$@"
+    bad "$name" "key.gguf: .*$pattern" "$MODEL" "$MMPROJ" -a steered --direction key.gguf
+}
+ones=$(printf '1,%.0s' $(seq 159))1
+bad_key "an operation that is none" 'aor.operation is "multiply"' aor.operation=multiply
+bad_key "an operation that is no text" 'aor.operation is "of another type"' aor.operation:=1
+bad_key "a scope that is none" 'aor.scope is "some"' aor.scope=some
+bad_key "a strength that is none" 'aor.strength is no number' aor.strength=much
+bad_key "an infinite strength" 'aor.strength is no number' aor.strength=inf
+bad_key "half a condition" 'wants a layer, a threshold and a vector' aor.condition.layer:=1
+bad_key "a condition of other types" 'wants a layer, a threshold and a vector' aor.condition.layer=1 aor.condition.threshold:=1. aor.condition.vector:="$ones"
+bad_key "a condition of another width" 'of width 2: .*width 160' aor.condition.layer:=1 aor.condition.threshold:=1. aor.condition.vector:=1,2
+bad_key "a condition on a layer that is not there" 'is on layer 3 .*layers 0 to 2' aor.condition.layer:=3 aor.condition.threshold:=1. aor.condition.vector:="$ones"
+bad_key "a condition below the first layer" 'is on layer -1' aor.condition.layer:=-1 aor.condition.threshold:=1. aor.condition.vector:="$ones"
+bad_key "a threshold that is not finite" 'not finite' aor.condition.layer:=1 aor.condition.threshold:=nan aor.condition.vector:="$ones"
+gguf direction ablation.gguf 160 1 1 aor.operation=ablate
+bad "a strength of an ablation" 'ablation.gguf: .*no strength' "$MODEL" "$MMPROJ" -a steered --direction ablation.gguf --strength 2
 gguf direction nothing.gguf 160 1
 bad "a file without a direction" 'nothing.gguf: holds no direction' "$MODEL" "$MMPROJ" -a steered --direction nothing.gguf
 bad "no file" 'none.gguf: No such file' "$MODEL" "$MMPROJ" -a steered --direction none.gguf

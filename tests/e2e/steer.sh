@@ -133,22 +133,43 @@ END
 ok "the same directions to a cosine of 0.999" agree
 
 # A sweep: resumed after an interruption, its choice and its controls, the best vector in a file.
-SWEEP="bench acts.st t.db -o sweep.db --strengths -2,-6 --layers 1,2 --variants 2 --test-variants 1 --random 3 --limit 60"
+SWEEP="bench acts.st t.db -o sweep.db --strengths -2,-6 --layers 1,2 --gates 100,20 --variants 2 --test-variants 1 --random 3 --limit 60"
 # shellcheck disable=SC2086 # several words
-interrupted() { timeout -s INT 3 "$AOR" steer sweep $SWEEP; [ $? -eq 124 ] || [ $? -eq 4 ] || [ -s sweep.db ]; }
+interrupted() {
+    timeout -s INT 4 "$AOR" steer sweep $SWEEP
+    status=$?
+    [ $status -eq 124 ] && [ "$(sql sweep.db 'select count(*) from response')" -gt 0 ]
+}
 ok "a sweep that is interrupted" interrupted
 # shellcheck disable=SC2086
 swept() { "$AOR" steer sweep $SWEEP --json >sweep.json; }
 ok "goes on to its end" swept
 sweep() {
-    jq -e '(.candidates | length) == 6 and .controls.p_rank >= 0.25 and .test.strategy == .chosen and
+    jq -e '(.candidates | length) == 12 and .controls.p_rank >= 0.25 and .test.strategy == .chosen and
         ([.controls.controls[] | select(.strategy | startswith("random"))] | length) == 3' sweep.json
 }
 ok "cells, choice, controls" sweep
 nothing_twice() { [ "$(sql sweep.db 'select count(*) = count(distinct trial) and count(*) = (select count(*) from trial) from response')" = 1 ]; }
 ok "every trial once" nothing_twice
-file_of_choice() { "$AOR" run bench -o again.db -c matched -a steered --limit 20 --direction sweep.gguf --strength -1; }
-ok "the chosen vector is a control vector" file_of_choice
+# Under its file aor run says what the sweep heard of the choice, on test.
+file_of_choice() {
+    "$AOR" run bench -o again.db -c matched -a steered --only test --direction sweep.gguf &&
+        [ "$(sql again.db "attach 'sweep.db' as o" "select count(*) > 20 and count(*) = sum(r.text = p.text) from response r join trial t on t.id = r.trial
+            join o.trial u on u.sample = t.sample and u.strategy = '$(jq -r .chosen sweep.json)' join o.response p on p.trial = u.id")" = 1 ]
+}
+ok "the chosen vector's file does the same in aor run" file_of_choice
+# With a condition: some questions are answered as without steering, others not, and a file says all of it. Several cells in one step
+# change at most what is nearly even.
+conditional() {
+    "$AOR" steer sweep bench acts.st t.db -o gated.db --operations add --scopes generated --gates 40 --strengths=-6 --layers 2 --variants 2 --test-variants 1 \
+        --random 1 --limit 100 --fast --json >gated.json &&
+        "$AOR" run bench -o gated-run.db -c matched -a direct,steered --only test --direction gated.gguf &&
+        sql gated-run.db "attach 'gated.db' as o" "select count(*), sum(r.text = p.text), sum(r.text <> q.text) from response r join trial t on t.id = r.trial
+            join o.trial u on u.sample = t.sample and u.strategy = '$(jq -r .chosen gated.json)' join o.response p on p.trial = u.id
+            join trial e on e.sample = t.sample and e.strategy = 'direct' join response q on q.trial = e.id where t.strategy = 'steered'" |
+        { IFS='|' read -r n same changed && echo "$n $same $changed" && [ "$n" -gt 20 ] && [ "$n" -eq "$same" ] && [ "$changed" -gt 0 ] && [ "$changed" -lt "$n" ]; }
+}
+ok "a condition, in a sweep and through a file" conditional
 study() { jq -e . <<END
 $(sql sweep.db "select value from info where key = 'steer.study'")
 END
