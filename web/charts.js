@@ -27,9 +27,9 @@ function niceTop(rows) {
 
 /**
  * Points with intervals, a line for each label and a colour and shape for each series. rows: {label,
- * series, value, low, high, tip}, in percent or points.
+ * series, value, low, high, tip}, in percent or points. joined: a line between a label's points.
  */
-function dots({rows, width, seriesNames, seriesTitle, labels, x, behind = [], text = false, stacked = true}) {
+function dots({rows, width, seriesNames, seriesTitle, labels, x, behind = [], text = false, stacked = true, joined = false}) {
   const names = seriesNames ?? unique(rows.map((r) => r.series));
   const order = labels ?? unique(rows.map((r) => r.label));
   const c = colours();
@@ -40,6 +40,7 @@ function dots({rows, width, seriesNames, seriesTitle, labels, x, behind = [], te
   const offset = hasOffset ? {yOffset: {field: "series", type: "nominal", sort: null, scale: {domain: names}}} : {};
   const layer = [
     ...behind,
+    ...(joined ? [{data: {values: rows}, mark: {type: "line", strokeWidth: 2, color: c.soft, opacity: 0.6}, encoding: {y, x: {...x, field: "value"}, detail: {field: "label", type: "nominal"}}}] : []),
     {data: {values: rows.filter((r) => isNumber(r.low) && isNumber(r.high))}, mark: {type: "rule", strokeWidth: 2, opacity: 0.75},
       encoding: {y, ...offset, x: {...x, field: "low"}, x2: {field: "high"}, color, tooltip: {field: "tip"}}},
     {data: {values: rows}, mark: {type: "point", filled: true, size: 85, opacity: 1},
@@ -196,9 +197,10 @@ export function changePlane({rows, width, lines = [], seriesNames, seriesTitle, 
     axis: {title, labelExpr: "datum.value > 0 ? '+' + datum.label : datum.label", tickCount: 6, grid: true}});
   const x = sided("contrasts refused, change in points", rows.map((r) => r.x));
   const y = sided("scenarios refused, change in points", rows.map((r) => r.y));
-  const encoding = seriesEncoding(names, seriesTitle, width);
+  const isNarrow = width < 620;
+  const encoding = seriesEncoding(names, seriesTitle, shapes.length > 1 && !isNarrow ? width - 190 : width);
   const byShape = {field: "shape", type: "nominal", scale: {domain: shapes, range: SHAPES.slice(0, shapes.length)},
-    legend: shapes.length > 1 ? {title: shapesTitle, columns: legendColumns(shapes, width), symbolFillColor: c.soft, symbolStrokeColor: c.soft} : null};
+    legend: shapes.length > 1 ? {title: shapesTitle, columns: legendColumns(shapes, width), symbolFillColor: c.soft, symbolStrokeColor: c.soft, orient: isNarrow ? "bottom" : "top"} : null};
   if (shapes.length && encoding.color.legend) Object.assign(encoding.color.legend, {symbolType: "circle", symbolStrokeWidth: 0});
   const chosen = rows.filter((r) => r.is_chosen).map((r) => ({...r, name: "chosen"}));
   const at = {x: {...x, field: "x"}, y: {...y, field: "y"}};

@@ -2,7 +2,7 @@
 
 import {differences, rates} from "./charts.js";
 import {addFigure} from "./figure.js";
-import {differenceRow, findComparisons, headlineOf, rateRow, studyOf, understoodRate, wholeRate} from "./rows.js";
+import {differenceRow, findComparisons, headlineOf, KINDS, rateRow, studyOf, understoodRate, wholeRate} from "./rows.js";
 import {count, h, isNumber, percent, percentRange, plural, points, pointsRange, visible} from "./text.js";
 
 function modelRow(run) {
@@ -110,7 +110,7 @@ export function addFinding(section, findings, runs) {
     caption: "Each point is the paired change of the refusal rate from the first model to another, with its 95% interval; left is good for scenarios and plain requests, and bad for contrasts.",
     make: () => {
       const rows = findComparisons(findings, {family: "model"}).map((c) => differenceRow(c, `→ ${visible(c.second)}`, c.kind));
-      return {rows, spec: (width) => differences({rows, width, seriesNames: ["scenario", "contrast", "plain"].filter((k) => rows.some((r) => r.series === k)), title: "change in points", seriesTitle: "kind"})};
+      return {rows, spec: (width) => differences({rows, width, seriesNames: KINDS.filter((k) => rows.some((r) => r.series === k)), title: "change in points", seriesTitle: "kind"})};
     },
   });
 }

@@ -2,6 +2,7 @@
 
 import {isNumber, percent, percentRange, plural, points, pointsRange, pValue, visible} from "./text.js";
 
+export const KINDS = ["scenario", "contrast", "plain"];
 export const CONDITIONS = ["matched", "mismatched", "noise", "speech", "text", "text-scene"];
 const ALONE = ["benign", "ambiguous", "alarming"];
 
@@ -54,12 +55,13 @@ function parseStudy(text) {
   }
   if (!study || typeof study !== "object" || !Array.isArray(study.cells)) return null;
   const list = (values) => (Array.isArray(values) ? values.filter((v) => v && typeof v === "object") : []);
-  const cells = list(study.cells).filter((c) => isText(c.strategy) && ["add", "ablate"].includes(c.operation) && isText(c.scope) && isNumber(c.layer) && (isNumber(c.strength) || c.operation === "ablate"));
+  const cells = list(study.cells).map((c) => ({gate: 100, ...c})).filter((c) => isText(c.strategy) && ["add", "ablate"].includes(c.operation) && isText(c.scope) && isNumber(c.layer) && (isNumber(c.strength) || c.operation === "ablate") && isNumber(c.gate));
+  const isCategory = (c) => KINDS.includes(c.kind) && isText(c.category) && isNumber(c.direct) && isNumber(c.chosen);
   const {test} = study;
   return {
     method: isText(study.method) ? study.method : null, position: isText(study.position) ? study.position : null, limit: isNumber(study.limit) ? study.limit : null,
-    layers: list(study.layers).filter((l) => isNumber(l.layer)), cells,
-    test: test && isText(test.chosen) ? {...test, controls: list(test.controls).filter((c) => isText(c.strategy))} : null,
+    layers: list(study.layers).filter((l) => isNumber(l.layer)), cells, condition: isNumber(study.condition?.layer) ? study.condition : null,
+    test: test && isText(test.chosen) ? {...test, controls: list(test.controls).filter((c) => isText(c.strategy)), categories: list(test.categories).filter(isCategory)} : null,
   };
 }
 

@@ -2,17 +2,18 @@
 
 import {changeMap, changePlane, curves, rates} from "./charts.js";
 import {addFigure} from "./figure.js";
-import {controlsOf, findRates, rateRow, studyOf} from "./rows.js";
-import {count, h, isNumber, percent, plural, points, shorten, visible} from "./text.js";
+import {controlsOf, findRates, KINDS, rateRow, studyOf} from "./rows.js";
+import {count, h, isNumber, percent, plural, points, pointsRange, shorten, visible} from "./text.js";
 
-const KINDS = ["scenario", "contrast", "plain"];
 const MAX_LAYERS = 8; // a colour for each
 const N_EXAMPLES = {scenario: 6, contrast: 3};
-const SCOPES = {all: "all tokens", prompt: "the prompt's tokens", generated: "generated tokens"};
-const METHODS = {mean: "difference of means", pca: "first principal component", logistic: "logistic regression"};
+const SCOPES = {__proto__: null, all: "all tokens", prompt: "the prompt's tokens", generated: "generated tokens"};
+const METHODS = {__proto__: null, mean: "difference of means", pca: "first principal component", logistic: "logistic regression"};
 
-const splitRate = (run, kind, strategy, level) => findRates(run, {kind, strategy, condition: "matched", factor: "split", level})[0] ?? null;
+/** The rates of a kind on dev or test by strategy. */
+const splitRates = (run, kind, level) => new Map(findRates(run, {kind, condition: "matched", factor: "split", level}).map((r) => [r.strategy, r]));
 const signed = (x) => `${x < 0 ? "−" : "+"}${Math.abs(x)}`;
+const hundredfold = (x) => (isNumber(x) ? 100 * x : null);
 const byNumber = (a, b) => a - b;
 const unique = (values) => [...new Set(values)];
 
@@ -22,61 +23,68 @@ function gridOf(run) {
   return studyOf(run).cells.filter((c) => !controls.has(c.strategy));
 }
 
+/** A part of the grid: the cells of a scope and a condition; gate null: of all conditions. */
+const isOf = (part) => (cell) => cell.scope === part.scope && (part.gate === null || cell.gate === part.gate);
+
+const gateWords = (gate) => (gate < 100 ? `at most ${gate}% of contrasts` : "always");
+
 function cellWords(cell) {
   const what = cell.operation === "ablate" ? `layer ${cell.layer}'s direction taken out everywhere` : `${signed(cell.strength)} lengths of layer ${cell.layer}'s direction`;
-  return `${what}, at ${SCOPES[cell.scope] ?? visible(cell.scope)}`;
+  return `${what}, at ${SCOPES[cell.scope] ?? visible(cell.scope)}${cell.gate < 100 ? `, where ${gateWords(cell.gate)} pass` : ""}`;
 }
 
 /** The rates on dev of each cell and of direct, and what changed, in points. */
-function devRows(run, scope, kind) {
-  const direct = splitRate(run, kind, "direct", "dev");
+function devRows(run, part, kind) {
+  const byStrategy = splitRates(run, kind, "dev");
+  const direct = byStrategy.get("direct");
   if (!direct) return [];
-  return gridOf(run).filter((c) => c.scope === scope).flatMap((cell) => {
-    const rate = splitRate(run, kind, cell.strategy, "dev");
+  return gridOf(run).filter(isOf(part)).flatMap((cell) => {
+    const rate = byStrategy.get(cell.strategy);
     if (!rate) return [];
     const change = rate.rate - direct.rate;
     return [{
-      strategy: visible(cell.strategy), operation: cell.operation, layer: cell.layer, strength: cell.operation === "ablate" ? null : cell.strength, value: 100 * change,
+      strategy: visible(cell.strategy), operation: cell.operation, layer: cell.layer, strength: cell.operation === "ablate" ? null : cell.strength, gate: cell.gate, value: 100 * change,
       rate_direct: 100 * direct.rate, rate: 100 * rate.rate, trials: rate.trials, is_chosen: cell.strategy === studyOf(run).test?.chosen,
       tip: `${visible(cell.strategy)}: ${cellWords(cell)}\n${percent(direct.rate)} → ${percent(rate.rate)} of ${kind}s refused on dev\n${points(change)} points; ${plural(rate.trials, "trial")}`,
     }];
   });
 }
 
-function mapRows(run, scope, kind) {
-  return devRows(run, scope, kind).map((r) => ({
+function mapRows(run, part, kind) {
+  return devRows(run, part, kind).map((r) => ({
     x: r.operation === "ablate" ? "ablate" : signed(r.strength), y: String(r.layer), text: points(r.value / 100), good: kind === "scenario" ? -r.value : r.value, ...r,
   }));
 }
 
-function mapSpec(run, scope, kind, width) {
-  const rows = mapRows(run, scope, kind);
+function mapSpec(run, part, kind, width) {
+  const rows = mapRows(run, part, kind);
   const strengths = unique(rows.filter((r) => r.operation !== "ablate").map((r) => r.strength)).sort((a, b) => b - a).map(signed);
   const hasAblation = rows.some((r) => r.operation === "ablate");
   const xs = [...strengths, ...(hasAblation && strengths.length ? [" "] : []), ...(hasAblation ? ["ablate"] : [])];
   const ys = unique(rows.map((r) => r.layer)).sort(byNumber).map(String);
-  const most = Math.max(10, ...["scenario", "contrast"].flatMap((k) => mapRows(run, scope, k).map((r) => Math.abs(r.value))));
+  const most = Math.max(10, ...["scenario", "contrast"].flatMap((k) => devRows(run, {...part, gate: null}, k).map((r) => Math.abs(r.value))));
   return changeMap({rows, width, xs, ys, most, xTitle: "strength in lengths of the direction; ablation", yTitle: "layer"});
 }
 
-function devPlaneRows(run, scope) {
-  const contrasts = new Map(devRows(run, scope, "contrast").map((r) => [r.strategy, r]));
-  const rows = devRows(run, scope, "scenario").filter((r) => contrasts.has(r.strategy));
+function devPlaneRows(run, part) {
+  const contrasts = new Map(devRows(run, part, "contrast").map((r) => [r.strategy, r]));
+  const rows = devRows(run, part, "scenario").filter((r) => contrasts.has(r.strategy));
   const isByLayer = unique(rows.map((r) => r.layer)).length <= MAX_LAYERS;
   return rows.map((r) => {
     const contrast = contrasts.get(r.strategy);
     return {
-      series: isByLayer ? `layer ${r.layer}` : "all layers", shape: r.operation === "ablate" ? "ablation" : "addition", x: contrast.value, y: r.value, strategy: r.strategy, operation: r.operation,
-      layer: r.layer, strength: r.strength, is_chosen: r.is_chosen, tip: `${r.tip}\n${contrast.tip.split("\n").slice(1).join("\n")}`,
+      series: part.gate === null ? gateWords(r.gate) : isByLayer ? `layer ${r.layer}` : "all layers", shape: r.operation === "ablate" ? "ablation" : "addition", x: contrast.value, y: r.value, strategy: r.strategy, operation: r.operation,
+      layer: r.layer, strength: r.strength, gate: r.gate, is_chosen: r.is_chosen, tip: `${r.tip}\n${contrast.tip.split("\n").slice(1).join("\n")}`,
     };
-  }).sort((a, b) => a.layer - b.layer);
+  }).sort((a, b) => b.gate - a.gate || a.layer - b.layer);
 }
 
-/** From direct through ever greater strengths, a line for each layer and sign. */
+/** From direct through ever greater strengths, a line for each layer, sign and condition. */
 function devLines(rows) {
   const added = rows.filter((r) => r.operation !== "ablate" && r.strength);
-  return unique(added.map((r) => `${r.layer} ${Math.sign(r.strength)}`)).flatMap((line) => {
-    const own = added.filter((r) => `${r.layer} ${Math.sign(r.strength)}` === line).sort((a, b) => Math.abs(a.strength) - Math.abs(b.strength));
+  const lineOf = (r) => `${r.layer} ${Math.sign(r.strength)} ${r.gate}`;
+  return unique(added.map(lineOf)).flatMap((line) => {
+    const own = added.filter((r) => lineOf(r) === line).sort((a, b) => Math.abs(a.strength) - Math.abs(b.strength));
     return [{series: own[0].series, line, order: 0, x: 0, y: 0}, ...own.map((r, i) => ({series: r.series, line, order: i + 1, x: r.x, y: r.y}))];
   });
 }
@@ -103,9 +111,24 @@ function layerRows(run) {
 
 function beforeRows(run) {
   return KINDS.flatMap((kind) => ["direct", studyOf(run).test.chosen].flatMap((strategy) => {
-    const rate = splitRate(run, kind, strategy, "test");
+    const rate = splitRates(run, kind, "test").get(strategy);
     return rate ? [rateRow(rate, `${kind}s`, visible(strategy))] : [];
   }));
+}
+
+/** Two points for each category of scenarios, the greatest drop first, and for all of each kind. */
+function categoryRows(run) {
+  const {chosen, categories} = studyOf(run).test;
+  const whole = (kind) => categories.filter((c) => c.kind === kind && c.category === "").map((c) => ({...c, label: kind === "scenario" ? "all scenarios" : `${kind}s`}));
+  const single = categories.filter((c) => c.kind === "scenario" && c.category !== "").map((c) => ({...c, label: visible(c.category)})).sort((a, b) => a.chosen - a.direct - (b.chosen - b.direct));
+  return [...whole("scenario"), ...single, ...whole("contrast"), ...whole("plain")].flatMap((c) => {
+    const change = `${points(c.change)} [${pointsRange(c.low, c.high)}]`;
+    const both = {
+      kind: c.kind, category: visible(c.category), pairs: c.pairs, change: hundredfold(c.change), change_low: hundredfold(c.low), change_high: hundredfold(c.high),
+      tip: `${c.label}\n${percent(c.direct)} → ${percent(c.chosen)} refused on test\n${points(c.change)} points, 95% interval ${pointsRange(c.low, c.high)}${isNumber(c.pairs) ? `\n${plural(c.pairs, "pair")}` : ""}`,
+    };
+    return [{label: c.label, series: "direct", value: 100 * c.direct, ...both, text: ""}, {label: c.label, series: visible(chosen), value: 100 * c.chosen, ...both, text: change}];
+  });
 }
 
 function introduction(run, prefix) {
@@ -114,6 +137,12 @@ function introduction(run, prefix) {
   const where = study.position ? ` at position ${visible(study.position)}` : "";
   const n = gridOf(run).length;
   const lines = [`${prefix}Directions from complied to refused answers (${method}${where}), of ${plural(study.layers.length, "layer")}; ${count(n)} ${n === 1 ? "cell was" : "cells were"} tried on dev.`];
+  const nGated = gridOf(run).filter((c) => c.gate < 100).length;
+  if (nGated) {
+    const {layer, auc} = study.condition ?? {};
+    const by = isNumber(layer) ? ` by a projection of its end at layer ${layer}${isNumber(auc) ? ` (AUC ${auc.toFixed(3)} on folds of dev that it did not see)` : ""}` : "";
+    lines.push(`${prefix}${nGated === n ? "All" : count(nGated)} of them ${nGated === 1 ? "has" : "have"} a condition: to steer only where the prompt looks like a harmless scenario's and not like a harmful contrast's${by}.`);
+  }
   if (!study.test) return [...lines, `${prefix}Nothing was asked on test: no cell was chosen, or test was left alone.`];
   const {test} = study;
   const cell = study.cells.find((c) => c.strategy === test.chosen);
@@ -129,6 +158,17 @@ function introduction(run, prefix) {
   return lines;
 }
 
+/** What can be shown of the grid, that with the choice first. */
+function partsOf(run) {
+  const {cells, test} = studyOf(run);
+  const chosen = cells.filter((c) => c.strategy === test?.chosen);
+  const grid = gridOf(run);
+  return unique(grid.map((c) => c.scope)).flatMap((scope) => {
+    const gates = unique(grid.filter((c) => c.scope === scope).map((c) => c.gate)).sort((a, b) => b - a);
+    return [...(gates.length > 1 ? [null] : []), ...gates].map((gate) => ({run, scope, gate}));
+  }).sort((a, b) => chosen.some(isOf(b)) - chosen.some(isOf(a)));
+}
+
 /** Adds the section's contents; runs: those that are sweeps. */
 export function addSteering(section, runs) {
   const sweeps = runs.filter(studyOf);
@@ -136,9 +176,11 @@ export function addSteering(section, runs) {
   const choices = {label: "Model", options: sweeps.map((r) => r.label)};
   const tested = sweeps.filter((r) => studyOf(r).test);
   const testChoices = {label: "Model", options: tested.map((r) => r.label)};
-  const maps = sweeps.flatMap((run) => unique(gridOf(run).map((c) => c.scope)).map((scope) => ({run, scope})));
-  const nScopes = unique(maps.map((m) => m.scope)).length;
-  const mapChoices = {label: nScopes > 1 ? "Sweep, applied to" : "Model", options: maps.map(({run, scope}) => [sweeps.length > 1 ? run.label : "", nScopes > 1 ? SCOPES[scope] ?? scope : ""].filter(Boolean).join(", ") || run.label)};
+  const planes = sweeps.flatMap(partsOf);
+  const maps = planes.filter((p) => p.gate !== null);
+  const [isByScope, isByGate] = ["scope", "gate"].map((key) => unique(maps.map((m) => m[key])).length > 1);
+  const optionOf = ({run, scope, gate}) => [sweeps.length > 1 && run.label, isByScope && (SCOPES[scope] ?? scope), isByGate && (gate === null ? "all conditions" : gateWords(gate))].filter(Boolean).join(", ");
+  const partChoices = (parts) => ({label: isByScope || isByGate ? "Steered" : "Model", options: parts.map(optionOf)});
   section.append(h("ul", {class: "lines"}, sweeps.flatMap((run) => introduction(run, label(run))).map((t) => h("li", {}, t))));
   addFigure(section, {
     name: "steering-layers", title: "How well each layer's direction tells refused from complied", choices,
@@ -149,26 +191,25 @@ export function addSteering(section, runs) {
     },
   });
   addFigure(section, {
-    name: "steering-plane", title: "Trade-off of the cells on dev", choices: mapChoices,
+    name: "steering-plane", title: "On dev: trade-off of the cells", choices: partChoices(planes),
     caption: "Each point is a cell, measured on dev, each item under a direction that did not see its scenario; lines join the strengths of a layer, from direct at the crossing of the dashed lines, and the ring marks the choice, which looks better here than it is, since it was chosen here.",
     make: (i) => {
-      const {run, scope} = maps[i];
-      const rows = devPlaneRows(run, scope);
-      return {rows, spec: (width) => changePlane({rows, width, lines: devLines(rows), seriesTitle: "direction", shapesTitle: "operation"})};
+      const rows = devPlaneRows(planes[i].run, planes[i]);
+      return {rows, spec: (width) => changePlane({rows, width, lines: devLines(rows), seriesTitle: planes[i].gate === null ? "steered" : "direction", shapesTitle: "operation"})};
     },
   });
-  for (const [kind, title, words] of [["scenario", "Sweep on dev: change of over-refusal", "the change of the share of scenarios refused, in points against direct: blue is less over-refusal"],
-    ["contrast", "Sweep on dev: change of refused contrasts", "the change of the share of harmful contrasts refused, in points against direct: orange is harm no longer refused"]]) {
+  for (const [kind, title, words] of [["scenario", "On dev: change of over-refusal", "the change of the share of scenarios refused, in points against direct: blue is less over-refusal"],
+    ["contrast", "On dev: change of refused contrasts", "the change of the share of harmful contrasts refused, in points against direct: orange is harm no longer refused"]]) {
     addFigure(section, {
-      name: `steering-map-${kind}s`, title, choices: mapChoices,
+      name: `steering-map-${kind}s`, title, choices: partChoices(maps),
       caption: `Each cell is ${words}; on dev, each item under a direction that did not see its scenario; the frame marks the choice.`,
-      make: (i) => ({rows: mapRows(maps[i].run, maps[i].scope, kind), spec: (width) => mapSpec(maps[i].run, maps[i].scope, kind, width)}),
+      make: (i) => ({rows: mapRows(maps[i].run, maps[i], kind), spec: (width) => mapSpec(maps[i].run, maps[i], kind, width)}),
     });
   }
   if (tested.length) {
     addFigure(section, {
       name: "steering-controls", title: "On test: chosen, turned and random directions", choices: testChoices,
-      caption: "Each point is a direction of the same length, measured once on test against direct; turned is the chosen one with its sign changed, and random ones have no aim.",
+      caption: "Each point is a direction of the same length, applied as the choice is and measured once on test against direct; turned is the chosen one with its sign changed, and random ones have no aim.",
       make: (i) => {
         const rows = testPlaneRows(tested[i]);
         return {rows, spec: (width) => changePlane({rows, width, seriesNames: ["chosen", "turned", "random"].filter((s) => rows.some((r) => r.series === s)), seriesTitle: "direction"})};
@@ -180,6 +221,15 @@ export function addSteering(section, runs) {
       make: (i) => {
         const rows = beforeRows(tested[i]);
         return {rows, spec: (width) => rates({rows, width, seriesNames: ["direct", visible(studyOf(tested[i]).test.chosen)].filter((s) => rows.some((r) => r.series === s)), title: "share refused", seriesTitle: "strategy", text: true})};
+      },
+    });
+    addFigure(section, {
+      name: "steering-categories", title: "On test: before and after, by category", choices: testChoices,
+      caption: "Each line goes from the share refused on test directly to that under the choice, of a category of harmless scenarios and of all of each kind, with the paired change in points and its 95% interval by scenario.",
+      make: (i) => {
+        const rows = categoryRows(tested[i]);
+        const [scenarios, others] = [true, false].map((is) => unique(rows.filter((r) => (r.kind === "scenario") === is).map((r) => r.label)));
+        return {rows, spec: (width) => rates({rows, width, labels: [...scenarios, " ", ...others], title: "share refused", seriesTitle: "strategy", text: true, stacked: false, joined: true})};
       },
     });
   }

@@ -2,10 +2,9 @@
 
 import {differences, plane, rates} from "./charts.js";
 import {addFigure} from "./figure.js";
-import {CONDITIONS, differenceRow, findComparisons, findRates, headlineOf, leftOut, ordered, rateRow, shownStrategies, studyOf, understoodRate, wholeRate} from "./rows.js";
+import {CONDITIONS, differenceRow, findComparisons, findRates, headlineOf, KINDS, leftOut, ordered, rateRow, shownStrategies, studyOf, understoodRate, wholeRate} from "./rows.js";
 import {count, h, isNumber, percent, percentRange, points, pointsRange, visible} from "./text.js";
 
-const KINDS = ["scenario", "contrast", "plain"];
 const modelChoice = (runs) => ({label: "Model", options: runs.map((r) => r.label)});
 
 const MAX_SHAPES = 8;

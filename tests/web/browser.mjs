@@ -1,8 +1,8 @@
 // What the tests of the pages share: a real browser, checks that are counted, a report's pieces.
 
 import {createRequire} from "node:module";
-import {readFileSync} from "node:fs";
-import {inflateSync} from "node:zlib";
+import {readFileSync, writeFileSync} from "node:fs";
+import {deflateSync, inflateSync} from "node:zlib";
 
 const {chromium} = createRequire(`${process.env.MODULES}/x.js`)("playwright-core");
 
@@ -24,10 +24,30 @@ export function finish() {
   process.exit(failed || !passed ? 1 : 0);
 }
 
+const call = /^(aorPiece\("[^"]+",")([^"]*)("\);\n)$/;
+
 /** A piece of the report in dir, read without the page. */
 export function piece(dir, name) {
-  const text = readFileSync(`${dir}/data/${name}.js`, "utf8");
-  return JSON.parse(inflateSync(Buffer.from(text.slice(text.indexOf('","') + 3, -4), "base64")).toString());
+  return JSON.parse(inflateSync(Buffer.from(readFileSync(`${dir}/data/${name}.js`, "utf8").match(call)[2], "base64")).toString());
+}
+
+/** Puts another value in a piece's place. */
+export function putPiece(dir, name, value) {
+  const file = `${dir}/data/${name}.js`;
+  const [, before, , after] = readFileSync(file, "utf8").match(call);
+  writeFileSync(file, before + deflateSync(JSON.stringify(value)).toString("base64") + after);
+}
+
+/** Every trial of the report in dir, with its sample. */
+export function trialsOf(dir) {
+  const {samples} = piece(dir, "samples");
+  return piece(dir, "findings").pieces.filter((p) => p.startsWith("trials-")).flatMap((p) => {
+    const {columns, rows, conditions, strategies} = piece(dir, p);
+    return rows.map((row) => {
+      const t = Object.fromEntries(columns.map((c, i) => [c, row[i]]));
+      return {...t, condition: conditions[t.condition], strategy: strategies[t.strategy], sample: samples[t.sample]};
+    });
+  });
 }
 
 export async function launch() {

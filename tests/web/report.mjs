@@ -3,20 +3,14 @@
 
 import {readFileSync} from "node:fs";
 import {pathToFileURL} from "node:url";
-import {check, finish, launch, loaded, near, open, piece} from "./browser.mjs";
+import {check, finish, launch, loaded, near, open, piece, trialsOf} from "./browser.mjs";
 
 const [dir, served] = process.argv.slice(2);
 const address = served ?? pathToFileURL(`${dir}/index.html`).href;
 const findings = piece(dir, "findings");
 const run = findings.runs[0];
 const {samples, scenes} = piece(dir, "samples");
-const trials = findings.pieces.filter((p) => p.startsWith("trials-")).flatMap((p) => {
-  const {columns, rows, conditions, strategies} = piece(dir, p);
-  return rows.map((row) => {
-    const t = Object.fromEntries(columns.map((c, i) => [c, row[i]]));
-    return {...t, condition: conditions[t.condition], strategy: strategies[t.strategy], sample: samples[t.sample]};
-  });
-});
+const trials = trialsOf(dir);
 
 const browser = await launch();
 const rowsOf = (page, figure) => page.$eval(`[data-figure="${figure}"]`, (f) =>
