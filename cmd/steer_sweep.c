@@ -10,30 +10,15 @@
 #include "judge/rules.h"
 #include "report/choice.h"
 #include "run/record.h"
-#include "steer_parts.h"
+#include "steer_cells.h"
 #include "study.h"
 
-#define SEED 20261126
 #define BATCH 256     /* answers a transaction */
 #define MAX_TEXT 2048 /* bytes of an answer that a worker hands over */
-#define RANDOM_PREFIX "random"
-#define TURNED "turned"
-
-/* What a strategy of the sweep does. */
-struct cell {
-    char name[PROMPT_MAX_NAME + 1];
-    bool is_steered; /* false: direct */
-    enum steering_operation operation;
-    enum steering_scope scope;
-    int layer;
-    double strength; /* of an addition, in lengths of the direction */
-    int gate;        /* percent of the contrasts that a condition lets through; 100: no condition */
-    int random;      /* number of a random direction of the same length; 0: the fitted one */
-};
 
 struct sweep {
     const char *acts, *db;
-    const char *layers_list, *strengths, *operations, *scopes, *gates;
+    struct steer_grid grid;
     long n_variants, n_test_variants, n_random, n_workers, limit;
     bool as_json, is_dev_only;
     struct steer_fit_options fit;
@@ -43,8 +28,7 @@ struct sweep {
     struct prompt prompt;
     struct rule_judge *rules;
     struct steer_layers layers;
-    struct cell *cells;     /* [n_cells], the first direct */
-    size_t n_cells, n_grid; /* those from n_grid on are controls */
+    struct steer_cells cells;
 
     /* the phase at work */
     bool is_test;
@@ -84,211 +68,6 @@ struct result {
 };
 _Static_assert(sizeof(struct result) <= POOL_MAX_RESULT, "a result must fit the pool");
 
-static struct cell *add_cell(struct sweep *s)
-{
-    s->cells = xrealloc(s->cells, (s->n_cells + 1) * sizeof *s->cells);
-    s->cells[s->n_cells] = (struct cell){.is_steered = true};
-    return &s->cells[s->n_cells++];
-}
-
-/* "add1-2", "ablate1", with the first letter of another scope than all, and a condition's share:
- * "add1-2g10". */
-static int name_cell(struct cell *c, struct err *err)
-{
-    char strength[24] = "";
-    char gate[16] = "";
-    if (c->operation == STEERING_ADD) {
-        snprintf(strength, sizeof strength, "%+g", c->strength);
-    }
-    if (c->gate < 100) {
-        snprintf(gate, sizeof gate, "g%d", c->gate);
-    }
-    char *name =
-        xasprintf("%s%d%s%.*s%s", steering_operation_names[c->operation], c->layer, strength,
-                  c->scope == STEERING_ALL ? 0 : 1, steering_scope_names[c->scope], gate);
-    bool fits = strlen(name) <= PROMPT_MAX_NAME;
-    snprintf(c->name, sizeof c->name, "%.15s", name);
-    int ok = fits ? 0 : err_set(err, ERR_USAGE, "--strengths: %s is too long a number", strength);
-    free(name);
-    return ok;
-}
-
-/* The numbers of a list with commas. *ret is the caller's. */
-static int parse_numbers(const char *option, const char *text, double min, double max, double **ret,
-                         size_t *ret_n, struct err *err)
-{
-    char **list;
-    size_t n;
-    int ok = 0;
-    cmd_split(text, &list, &n);
-    *ret = xcalloc(n + 1, sizeof **ret);
-    for (size_t i = 0; ok == 0 && i < n; i++) {
-        ok = model_number(list[i], option, min, max, &(*ret)[i], err);
-    }
-    cmd_free_list(list, n);
-    *ret_n = n;
-    return ok;
-}
-
-/* The numbers of --strengths and --gates. */
-struct numbers {
-    double *strengths, *gates;
-    size_t n_strengths, n_gates;
-};
-
-/* Cells of one layer, operation and scope. */
-static int add_cells(struct sweep *s, int layer, enum steering_operation operation,
-                     enum steering_scope scope, const struct numbers *v, struct err *err)
-{
-    size_t n_strengths = operation == STEERING_ADD ? v->n_strengths : 1;
-    int ok = 0;
-    for (size_t i = 0; i < n_strengths; i++) {
-        for (size_t g = 0; ok == 0 && g < v->n_gates; g++) {
-            struct cell *c = add_cell(s);
-            c->operation = operation;
-            c->scope = scope;
-            c->layer = layer;
-            c->strength = operation == STEERING_ADD ? v->strengths[i] : 0;
-            c->gate = (int)v->gates[g];
-            ok = name_cell(c, err);
-        }
-    }
-    return ok;
-}
-
-/* Numbers of names in a list with commas. */
-static int parse_list(const char *option, const char *text, const char *const *names, int *ret,
-                      size_t *ret_n, size_t max, struct err *err)
-{
-    char **list;
-    size_t n;
-    int ok = 0;
-    cmd_split(text, &list, &n);
-    *ret_n = 0;
-    for (size_t i = 0; ok == 0 && i < n && i < max; i++) {
-        ok = steer_parse_name(option, list[i], names, &ret[(*ret_n)++], err);
-    }
-    cmd_free_list(list, n);
-    return ok;
-}
-
-static bool wants_layer(const struct sweep *s, int layer)
-{
-    char **list;
-    size_t n;
-    bool is_wanted = !s->layers_list;
-    cmd_split(s->layers_list, &list, &n);
-    for (size_t i = 0; i < n; i++) {
-        is_wanted = is_wanted || strtol(list[i], NULL, 10) == layer;
-    }
-    cmd_free_list(list, n);
-    return is_wanted;
-}
-
-static int make_grid(struct sweep *s, struct err *err)
-{
-    int operations[2];
-    int scopes[3];
-    size_t n_operations;
-    size_t n_scopes;
-    struct numbers v = {0};
-    int ok = -1;
-    if (parse_list("--operations", s->operations, steering_operation_names, operations,
-                   &n_operations, 2, err) != 0 ||
-        parse_list("--scopes", s->scopes, steering_scope_names, scopes, &n_scopes, 3, err) != 0 ||
-        parse_numbers("--strengths", s->strengths, -1e6, 1e6, &v.strengths, &v.n_strengths, err) !=
-            0 ||
-        parse_numbers("--gates", s->gates, 0, 100, &v.gates, &v.n_gates, err) != 0) {
-        goto out;
-    }
-    struct cell *direct = add_cell(s);
-    direct->is_steered = false;
-    snprintf(direct->name, sizeof direct->name, "%s", CHOICE_REFERENCE);
-    for (int layer = 1; layer < s->layers.n_layers; layer++) {
-        for (size_t o = 0; wants_layer(s, layer) && s->layers.has[layer] && o < n_operations; o++) {
-            for (size_t k = 0; k < n_scopes; k++) {
-                if (add_cells(s, layer, (enum steering_operation)operations[o],
-                              (enum steering_scope)scopes[k], &v, err) != 0) {
-                    goto out;
-                }
-            }
-        }
-    }
-    s->n_grid = s->n_cells;
-    ok = s->n_cells > 1
-             ? 0
-             : err_set(err, ERR_USAGE, "no layer of these has a direction at this position");
-    for (size_t k = 1; ok == 0 && k < s->n_cells; k++) {
-        if (s->cells[k].gate < 100 && s->layers.gate.layer < 0) {
-            ok = err_set(err, ERR_USAGE, "a condition wants captured contrasts: --gates 100");
-        }
-    }
-out:
-    free(v.strengths);
-    free(v.gates);
-    return ok;
-}
-
-/* The chosen cell turned round, and with random directions of the same length. */
-static void add_controls(struct sweep *s, const char *chosen)
-{
-    size_t at = 0;
-    while (strcmp(s->cells[at].name, chosen) != 0) {
-        at++;
-    }
-    for (long i = 0; i <= s->n_random; i++) {
-        struct cell cell = s->cells[at];
-        if (i == 0) {
-            cell.strength = -cell.strength;
-            snprintf(cell.name, sizeof cell.name, TURNED);
-        } else {
-            cell.random = (int)i;
-            snprintf(cell.name, sizeof cell.name, RANDOM_PREFIX "%02d", (int)i % 100);
-        }
-        if (i > 0 || cell.operation == STEERING_ADD) { /* an ablation has no sign */
-            *add_cell(s) = cell;
-        }
-    }
-}
-
-/*
- * What a cell does; on dev by the fold that did not see the sample, on test by all of dev. Its
- * vectors are put into vectors[(n_layers - 1) * n_embd].
- */
-static struct steering steering_of(const struct sweep *s, const struct cell *c,
-                                   const struct sample *sample, float *vectors)
-{
-    const struct steer_layers *l = &s->layers;
-    size_t width = (size_t)l->n_embd;
-    size_t n = (size_t)l->n_layers * width;
-    const struct item *t = sample->item;
-    int fold = s->is_test ? -1 : labelled_fold(t->kind == ITEM_CONTRAST ? t->twin : t->id);
-    const float *all = fold < 0 ? l->whole : l->folds + (size_t)fold * n;
-    const float *v = all + (size_t)c->layer * width;
-    float *own = xcalloc(width, sizeof *own);
-    memcpy(own, v, width * sizeof *own);
-    if (c->random > 0) {
-        fit_random_direction(v, width, SEED, c->random, own);
-    }
-    for (int layer = 1; layer < l->n_layers; layer++) {
-        float *to = vectors + (size_t)(layer - 1) * width;
-        for (size_t i = 0; i < width; i++) {
-            bool is_here = c->operation == STEERING_ABLATE || layer == c->layer;
-            double factor = c->operation == STEERING_ABLATE ? 1 : c->strength;
-            to[i] = is_here ? (float)(factor * (double)own[i]) : 0;
-        }
-    }
-    free(own);
-    return (struct steering){.operation = c->operation,
-                             .scope = c->scope,
-                             .n_layers = l->n_layers,
-                             .n_embd = l->n_embd,
-                             .vectors = vectors,
-                             .condition = c->gate < 100
-                                              ? gate_condition(&l->gate, fold, c->gate / 100.0)
-                                              : (struct steering_condition){.layer = -1}};
-}
-
 /* What is reported of test is asked exactly. */
 static void *start(void *user)
 {
@@ -307,6 +86,15 @@ static void *start(void *user)
     return w;
 }
 
+/* What a cell does to a sample: on dev by the fold that did not see it. */
+static struct steering steering_of(const struct sweep *s, const struct steer_cell *c, size_t sample,
+                                   float *vectors)
+{
+    const struct item *t = s->dataset.bench.samples[sample].item;
+    int fold = s->is_test ? -1 : labelled_fold(t->kind == ITEM_CONTRAST ? t->twin : t->id);
+    return steer_cell_steering(c, &s->layers, fold, vectors);
+}
+
 static int ask(struct worker *w, const struct todo *list, size_t n, struct asker_answer *ret,
                struct err *err)
 {
@@ -315,10 +103,9 @@ static int ask(struct worker *w, const struct todo *list, size_t n, struct asker
     const struct steering *wanted[ASKER_MAX_GROUP] = {NULL};
     size_t size = (size_t)s->layers.n_layers * (size_t)s->layers.n_embd;
     for (size_t i = 0; i < n; i++) {
-        const struct cell *c = &s->cells[list[i].cell];
+        const struct steer_cell *c = &s->cells.list[list[i].cell];
         if (c->is_steered) {
-            steerings[i] =
-                steering_of(s, c, &s->dataset.bench.samples[list[i].sample], w->vectors + i * size);
+            steerings[i] = steering_of(s, c, list[i].sample, w->vectors + i * size);
             wanted[i] = &steerings[i];
         }
     }
@@ -418,7 +205,7 @@ static bool is_variant(const struct bench *b, size_t sample, long n)
 }
 
 /* The strategy's record: the prompt, and in a comment what is done to the model. */
-static int put_strategy(struct sweep *s, const struct cell *c, struct err *err)
+static int put_strategy(struct sweep *s, const struct steer_cell *c, struct err *err)
 {
     char *yaml =
         c->is_steered
@@ -443,8 +230,8 @@ static int put_trials(struct sweep *s, size_t from, size_t to, const char *also,
 {
     const struct bench *b = &s->dataset.bench;
     enum item_split split = s->is_test ? SPLIT_TEST : SPLIT_DEV;
-    for (size_t k = 0; k < s->n_cells; k++) {
-        if (put_strategy(s, &s->cells[k], err) != 0) {
+    for (size_t k = 0; k < s->cells.n; k++) {
+        if (put_strategy(s, &s->cells.list[k], err) != 0) {
             return -1;
         }
     }
@@ -456,11 +243,11 @@ static int put_trials(struct sweep *s, size_t from, size_t to, const char *also,
         if (record_sample(s->store, &b->samples[i], err) != 0) {
             return -1;
         }
-        for (size_t k = 0; k < s->n_cells; k++) {
-            bool is_wanted =
-                k == 0 || (k >= from && k < to) || (also && strcmp(also, s->cells[k].name) == 0);
+        for (size_t k = 0; k < s->cells.n; k++) {
+            bool is_wanted = k == 0 || (k >= from && k < to) ||
+                             (also && strcmp(also, s->cells.list[k].name) == 0);
             if (is_wanted && record_trial(s->store, &b->samples[i], CONDITION_MATCHED,
-                                          s->cells[k].name, 1, err) != 0) {
+                                          s->cells.list[k].name, 1, err) != 0) {
                 return -1;
             }
         }
@@ -473,16 +260,13 @@ static int take_trial(const struct store_trial *t, void *user, struct err *err)
     struct sweep *s = user;
     size_t hint = s->n_todo > 0 ? s->todo[s->n_todo - 1].sample : 0;
     long sample = bench_find(&s->dataset.bench, t->sample_id, hint);
-    size_t cell = 0;
-    while (cell < s->n_cells && strcmp(s->cells[cell].name, t->strategy) != 0) {
-        cell++;
-    }
+    size_t cell = steer_cells_find(&s->cells, t->strategy);
     bool is_of_phase = sample >= 0 && (s->dataset.bench.samples[sample].item->split ==
                                        (s->is_test ? SPLIT_TEST : SPLIT_DEV));
     if (t->state != STORE_PENDING || !is_of_phase) {
         return 0;
     }
-    if (cell == s->n_cells) {
+    if (cell == s->cells.n) {
         return err_set(err, ERR_USAGE, "%s: holds a sweep over other cells (\"%.16s\")", s->db,
                        t->strategy);
     }
@@ -651,15 +435,15 @@ static int controls_json(const struct sweep *s, const char *chosen, json_t **ret
     long n_as_good = 0;
     long n_random = 0;
     int ok = choice_load(&p, &c, err) == 0 ? changes_of(c, chosen, &own, &own_contrasts, err) : -1;
-    for (size_t k = s->n_grid; ok == 0 && k < s->n_cells; k++) {
+    for (size_t k = s->cells.n_grid; ok == 0 && k < s->cells.n; k++) {
         double scenarios = NAN;
         double contrasts = NAN;
-        ok = changes_of(c, s->cells[k].name, &scenarios, &contrasts, err);
-        if (ok == 0 && s->cells[k].random > 0) {
+        ok = changes_of(c, s->cells.list[k].name, &scenarios, &contrasts, err);
+        if (ok == 0 && s->cells.list[k].random > 0) {
             n_random++;
             n_as_good += scenarios <= own;
         }
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "strategy", s->cells[k].name,
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "strategy", s->cells.list[k].name,
                                               "scenarios", json_number(scenarios), "contrasts",
                                               json_number(contrasts)));
     }
@@ -688,7 +472,7 @@ static void print_controls(const json_t *controls)
     {
         const char *name = json_string_value(json_object_get(row, "strategy"));
         double scenarios = json_number_value(json_object_get(row, "scenarios"));
-        if (strcmp(name, TURNED) == 0) {
+        if (strcmp(name, STEER_TURNED) == 0) {
             printf("Turned round, the same direction changes over-refusal by %+.1f points.\n",
                    100 * scenarios);
         } else {
@@ -707,20 +491,6 @@ static json_t *gate_json(const struct gate *g)
                         : json_pack("{s:i, s:o}", "layer", g->layer, "auc", json_number(g->auc));
 }
 
-static json_t *cells_json(const struct sweep *s)
-{
-    json_t *list = json_array();
-    for (size_t k = 1; k < s->n_cells; k++) {
-        const struct cell *c = &s->cells[k];
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:i, s:o, s:i, s:i}", "strategy", c->name, "operation",
-                            steering_operation_names[c->operation], "scope",
-                            steering_scope_names[c->scope], "layer", c->layer, "strength",
-                            json_number(c->strength), "gate", c->gate, "random", c->random));
-    }
-    return list;
-}
-
 /* What the report shows of the sweep, beside its trials. */
 static int keep_study(const struct sweep *s, json_t *controls, struct err *err)
 {
@@ -729,7 +499,7 @@ static int keep_study(const struct sweep *s, json_t *controls, struct err *err)
         "{s:s, s:s, s:I, s:o, s:o, s:o, s:O?}", "method", fit_method_names[s->layers.params.method],
         "position", activation_position_names[s->layers.position], "limit", (json_int_t)s->limit,
         "layers", steer_layers_json(&s->layers), "condition", gate_json(&s->layers.gate), "cells",
-        cells_json(s), "test", controls);
+        steer_cells_json(&s->cells), "test", controls);
     char *text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(9));
     int ok = store_open(s->db, STORE_WRITE, &store, err) == 0
                  ? store_put_info(store, "steer.study", text, err)
@@ -745,20 +515,16 @@ static int keep_study(const struct sweep *s, json_t *controls, struct err *err)
 /* The chosen cell's control vector, from all of dev: SWEEP.gguf beside SWEEP.db. */
 static int save_chosen(struct sweep *s, const char *chosen, struct err *err)
 {
-    size_t at = 0;
+    size_t at = steer_cells_find(&s->cells, chosen);
     size_t n = strlen(s->db);
     n -= n > 3 && strcmp(s->db + n - 3, ".db") == 0 ? 3 : 0;
-    while (strcmp(s->cells[at].name, chosen) != 0) {
-        at++;
-    }
-    struct cell cell = s->cells[at];
+    struct steer_cell cell = s->cells.list[at];
     double strength = cell.strength;
     float *vectors =
         xcalloc((size_t)s->layers.n_layers * (size_t)s->layers.n_embd, sizeof *vectors);
     char *path = xasprintf("%.*s.gguf", (int)n, s->db);
     cell.strength = 1;
-    s->is_test = true; /* from all of dev */
-    struct steering steering = steering_of(s, &cell, &s->dataset.bench.samples[0], vectors);
+    struct steering steering = steer_cell_steering(&cell, &s->layers, -1, vectors);
     int ok = steer_save(path, &s->layers, &steering, strength, err);
     if (ok == 0) {
         log_info("%s: the choice, as aor run -a steered --direction takes it", path);
@@ -772,14 +538,14 @@ static int choose(const struct sweep *s, char ret[PROMPT_MAX_NAME + 1], struct e
 {
     struct choice *c = NULL;
     struct choice_candidates dev;
-    const char **names = xcalloc(s->n_grid, sizeof *names);
-    for (size_t k = 1; k < s->n_grid; k++) {
-        names[k - 1] = s->cells[k].name;
+    const char **names = xcalloc(s->cells.n_grid, sizeof *names);
+    for (size_t k = 1; k < s->cells.n_grid; k++) {
+        names[k - 1] = s->cells.list[k].name;
     }
     struct choice_params p = {.path = s->db,
                               .judge = rule_judge_id(s->rules),
                               .strategies = names,
-                              .n_strategies = s->n_grid - 1};
+                              .n_strategies = s->cells.n_grid - 1};
     int ok = choice_load(&p, &c, err) == 0 ? choice_dev(c, (double)s->limit / 100, &dev, err) : -1;
     if (ok == 0) {
         snprintf(ret, PROMPT_MAX_NAME + 1, "%s", dev.chosen ? dev.chosen->strategy : "");
@@ -792,14 +558,14 @@ static int choose(const struct sweep *s, char ret[PROMPT_MAX_NAME + 1], struct e
 
 static int show(const struct sweep *s, json_t *controls, struct err *err)
 {
-    const char **names = xcalloc(s->n_grid, sizeof *names);
-    for (size_t k = 1; k < s->n_grid; k++) {
-        names[k - 1] = s->cells[k].name;
+    const char **names = xcalloc(s->cells.n_grid, sizeof *names);
+    for (size_t k = 1; k < s->cells.n_grid; k++) {
+        names[k - 1] = s->cells.list[k].name;
     }
     struct study_params p = {.path = s->db,
                              .judge = rule_judge_id(s->rules),
                              .strategies = names,
-                             .n_strategies = s->n_grid - 1,
+                             .n_strategies = s->cells.n_grid - 1,
                              .limit = s->limit,
                              .as_json = s->as_json,
                              .is_dev_only = !controls,
@@ -820,15 +586,15 @@ static int sweep(struct sweep *s, struct err *err)
 {
     char chosen[PROMPT_MAX_NAME + 1];
     json_t *controls = NULL;
-    if (make_grid(s, err) != 0 || run_phase(s, "dev", 1, s->n_grid, NULL, err) != 0 ||
-        choose(s, chosen, err) != 0) {
+    if (steer_cells_make(&s->grid, &s->layers, &s->cells, err) != 0 ||
+        run_phase(s, "dev", 1, s->cells.n_grid, NULL, err) != 0 || choose(s, chosen, err) != 0) {
         return -1;
     }
     int ok = 0;
     if (*chosen && !s->is_dev_only) {
-        add_controls(s, chosen);
+        steer_cells_add_controls(&s->cells, chosen, s->n_random);
         s->is_test = true;
-        ok = run_phase(s, "test", s->n_grid, s->n_cells, chosen, err) == 0 &&
+        ok = run_phase(s, "test", s->cells.n_grid, s->cells.n, chosen, err) == 0 &&
                      controls_json(s, chosen, &controls, err) == 0 &&
                      save_chosen(s, chosen, err) == 0
                  ? 0
@@ -844,10 +610,10 @@ static int sweep(struct sweep *s, struct err *err)
 int steer_sweep(int argc, char **argv)
 {
     struct model_options model = model_default_options();
-    struct sweep s = {.strengths = "-0.5,-1,-2,-3,-4,-6",
-                      .operations = "add,ablate",
-                      .scopes = "all",
-                      .gates = "100,20",
+    struct sweep s = {.grid = {.strengths = "-0.5,-1,-2,-3,-4,-6",
+                               .operations = "add,ablate",
+                               .scopes = "all",
+                               .gates = "100,20"},
                       .n_variants = 2,
                       .n_test_variants = 10,
                       .n_random = 20,
@@ -855,12 +621,13 @@ int steer_sweep(int argc, char **argv)
     const struct opt opts[] = {
         {'o', "output", OPT_STR, &s.db, "SWEEP.db", "a run file of its own (required)", 0, 0},
         STEER_FIT_OPTIONS(s.fit),
-        {0, "layers", OPT_STR, &s.layers_list, "LIST", "default: all that have a direction", 0, 0},
-        {0, "strengths", OPT_STR, &s.strengths, "LIST",
+        {0, "layers", OPT_STR, &s.grid.layers, "LIST", "default: all that have a direction", 0, 0},
+        {0, "strengths", OPT_STR, &s.grid.strengths, "LIST",
          "of additions, in lengths of the direction (default: -0.5,-1,-2,-3,-4,-6)", 0, 0},
-        {0, "operations", OPT_STR, &s.operations, "LIST", "add, ablate (default: both)", 0, 0},
-        {0, "scopes", OPT_STR, &s.scopes, "LIST", "all, prompt, generated (default: all)", 0, 0},
-        {0, "gates", OPT_STR, &s.gates, "LIST",
+        {0, "operations", OPT_STR, &s.grid.operations, "LIST", "add, ablate (default: both)", 0, 0},
+        {0, "scopes", OPT_STR, &s.grid.scopes, "LIST", "all, prompt, generated (default: all)", 0,
+         0},
+        {0, "gates", OPT_STR, &s.grid.gates, "LIST",
          "percent of contrasts that a condition lets through; 100: none (default: 100,20)", 0, 0},
         {0, "variants", OPT_INT, &s.n_variants, "N", "of each item on dev (default: 2)", 1, 1000},
         {0, "test-variants", OPT_INT, &s.n_test_variants, "N", "on test (default: 10)", 1, 1000},
@@ -886,12 +653,18 @@ int steer_sweep(int argc, char **argv)
         .synopsis = "BENCH ACTS RUN.db -o SWEEP.db [options]",
         .summary = "Layers, strengths and operations on dev; the choice once on test.",
         .details =
-            "Each dev item is asked under directions that did not see its scenario. The choice is\n"
-            "that of aor study. On test, with a direction from all of dev, stand beside it random\n"
+            "Each dev item is asked under directions that did not see its scenario: always "
+            "steered,\n"
+            "and (--gates) only where its prompt looks like a scenario's and not a contrast's. "
+            "The\n"
+            "choice is that of aor study. On test, with a direction from all of dev, stand beside "
+            "it random\n"
             "directions of the same length and the turned sign. SWEEP.db is a run file whose\n"
             "strategies are the cells; the chosen control vector goes to SWEEP.gguf. The same\n"
             "command goes on after an interruption.",
-        .examples = "  aor steer sweep aor-bench acts.safetensors aor-tiny.db -o sweep.db\n",
+        .examples = "  aor steer sweep aor-bench acts.safetensors aor-tiny.db -o sweep.db\n"
+                    "  aor steer sweep aor-bench acts.safetensors aor-tiny.db -o sweep.db --fast "
+                    "--gates 100\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 3, 3, &n_operands);
@@ -913,7 +686,7 @@ int steer_sweep(int argc, char **argv)
         ok = sweep(&s, &err);
     }
     free(rules);
-    free(s.cells);
+    steer_cells_release(&s.cells);
     free(s.todo);
     free(s.groups);
     steer_layers_release(&s.layers);

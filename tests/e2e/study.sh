@@ -5,7 +5,7 @@
 
 S=direct,cot,cot-scene,cot-intent,cot-policy
 ok "a part of the benchmark" "$AOR" build -o bench --limit 240
-ok "run" "$AOR" run bench -o t.db -c matched -a $S
+ok "run" "$AOR" run bench -o t.db -c matched -a $S --fast
 fails "nothing is judged yet" 2 'has no verdicts yet: run aor judge' "$AOR" study t.db
 ok "judge" "$AOR" judge t.db
 # So few contrasts may lose some 20 points where none changed: the limit is wide.
