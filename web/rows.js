@@ -56,7 +56,7 @@ function parseStudy(text) {
   if (!study || typeof study !== "object" || !Array.isArray(study.cells)) return null;
   const list = (values) => (Array.isArray(values) ? values.filter((v) => v && typeof v === "object") : []);
   const cells = list(study.cells).map((c) => ({gate: 100, ...c})).filter((c) => isText(c.strategy) && ["add", "ablate"].includes(c.operation) && isText(c.scope) && isNumber(c.layer) && (isNumber(c.strength) || c.operation === "ablate") && isNumber(c.gate));
-  const isCategory = (c) => KINDS.includes(c.kind) && isText(c.category) && isNumber(c.direct) && isNumber(c.chosen);
+  const isCategory = (c) => isText(c.category) && isNumber(c.direct) && isNumber(c.chosen);
   const {test} = study;
   return {
     method: isText(study.method) ? study.method : null, position: isText(study.position) ? study.position : null, limit: isNumber(study.limit) ? study.limit : null,

@@ -139,9 +139,9 @@ function introduction(run, prefix) {
   const lines = [`${prefix}Directions from complied to refused answers (${method}${where}), of ${plural(study.layers.length, "layer")}; ${count(n)} ${n === 1 ? "cell was" : "cells were"} tried on dev.`];
   const nGated = gridOf(run).filter((c) => c.gate < 100).length;
   if (nGated) {
-    const {layer, auc} = study.condition ?? {};
-    const by = isNumber(layer) ? ` by a projection of its end at layer ${layer}${isNumber(auc) ? ` (AUC ${auc.toFixed(3)} on folds of dev that it did not see)` : ""}` : "";
-    lines.push(`${prefix}${nGated === n ? "All" : count(nGated)} of them ${nGated === 1 ? "has" : "have"} a condition: to steer only where the prompt looks like a harmless scenario's and not like a harmful contrast's${by}.`);
+    const {condition} = study;
+    const by = condition ? `, by a projection of its end at layer ${condition.layer}${isNumber(condition.auc) ? ` (AUC ${condition.auc.toFixed(3)} on folds of dev that it did not see)` : ""} and a threshold that at most the stated share of dev's contrasts passes` : "";
+    lines.push(`${prefix}${nGated < n ? `${count(nGated)} of them` : n > 1 ? "All of them" : "It"} ${nGated === 1 ? "has" : "have"} a condition: to steer only where the prompt looks like a harmless scenario's and not like a harmful contrast's${by}.`);
   }
   if (!study.test) return [...lines, `${prefix}Nothing was asked on test: no cell was chosen, or test was left alone.`];
   const {test} = study;

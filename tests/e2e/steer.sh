@@ -184,6 +184,7 @@ END
 }
 ok "what the report shows of it" study
 ok "a report" "$AOR" report sweep.db -o report
+ok "its steering in a browser" env MODULES="$("$SOURCE/tools/setup/npm.sh" "$SOURCE/tests/web")" node "$SOURCE/tests/web/steering.mjs" report
 # shellcheck disable=SC2086
 again() { before=$(sql sweep.db 'select max(id) from trial') && "$AOR" steer sweep $SWEEP --json | cmp - sweep.json && [ "$(sql sweep.db 'select max(id) from trial')" = "$before" ]; }
 ok "asked again it asks nothing, and says the same" again
