@@ -41,7 +41,7 @@ static int name_cell(struct steer_cell *c, struct err *err)
                   c->scope == STEERING_ALL ? 0 : 1, steering_scope_names[c->scope], gate);
     bool fits = strlen(name) <= PROMPT_MAX_NAME;
     snprintf(c->name, sizeof c->name, "%.15s", name);
-    int ok = fits ? 0 : err_set(err, ERR_USAGE, "--strengths: %s is too long a number", strength);
+    int ok = fits ? 0 : err_set(err, ERR_USAGE, "%s is too long a name for a cell", name);
     free(name);
     return ok;
 }
@@ -52,8 +52,8 @@ static int parse_numbers(const char *option, const char *text, bool is_whole, do
 {
     char **list;
     size_t n;
-    int ok = 0;
     cmd_split(text, &list, &n);
+    int ok = n > 0 || !text ? 0 : err_set(err, ERR_USAGE, "%s wants a list of numbers", option);
     *ret = xcalloc(n + 1, sizeof **ret);
     for (size_t i = 0; ok == 0 && i < n; i++) {
         ok = model_number(list[i], option, min, max, &(*ret)[i], err);
@@ -95,17 +95,20 @@ static int add_cells(struct steer_cells *cells, int layer, enum steering_operati
     return ok;
 }
 
-/* Numbers of names in a list with commas. */
-static int parse_list(const char *option, const char *text, const char *const *names, int *ret,
-                      size_t *ret_n, size_t max, struct err *err)
+/* Which of the names are in a list with commas. */
+static int parse_list(const char *option, const char *text, const char *const *names,
+                      bool *ret_wanted, struct err *err)
 {
     char **list;
     size_t n;
-    int ok = 0;
+    int k;
     cmd_split(text, &list, &n);
-    *ret_n = 0;
-    for (size_t i = 0; ok == 0 && i < n && i < max; i++) {
-        ok = steer_parse_name(option, list[i], names, &ret[(*ret_n)++], err);
+    int ok = n > 0 ? 0 : err_set(err, ERR_USAGE, "%s wants a list", option);
+    for (size_t i = 0; ok == 0 && i < n; i++) {
+        ok = steer_parse_name(option, list[i], names, &k, err);
+        if (ok == 0) {
+            ret_wanted[k] = true;
+        }
     }
     cmd_free_list(list, n);
     return ok;
@@ -124,16 +127,13 @@ int steer_cells_make(const struct steer_grid *grid, const struct steer_layers *l
                      struct steer_cells *ret, struct err *err)
 {
     struct steer_cells c = {0};
-    int operations[2];
-    int scopes[3];
-    size_t n_operations;
-    size_t n_scopes;
+    bool operations[2] = {false};
+    bool scopes[3] = {false};
     struct numbers v = {0};
     int ok = -1;
-    if (parse_list("--operations", grid->operations, steering_operation_names, operations,
-                   &n_operations, 2, err) != 0 ||
-        parse_list("--scopes", grid->scopes, steering_scope_names, scopes, &n_scopes, 3, err) !=
+    if (parse_list("--operations", grid->operations, steering_operation_names, operations, err) !=
             0 ||
+        parse_list("--scopes", grid->scopes, steering_scope_names, scopes, err) != 0 ||
         parse_numbers("--strengths", grid->strengths, false, -1e6, 1e6, &v.strengths,
                       &v.n_strengths, err) != 0 ||
         parse_numbers("--gates", grid->gates, true, 0, 100, &v.gates, &v.n_gates, err) != 0 ||
@@ -145,12 +145,11 @@ int steer_cells_make(const struct steer_grid *grid, const struct steer_layers *l
     direct->is_steered = false;
     snprintf(direct->name, sizeof direct->name, "%s", CHOICE_REFERENCE);
     for (int layer = 1; layer < layers->n_layers; layer++) {
-        for (size_t o = 0; layers->has[layer] && wants_layer(&v, layer) && o < n_operations; o++) {
-            for (size_t k = 0; k < n_scopes; k++) {
-                if (add_cells(&c, layer, (enum steering_operation)operations[o],
-                              (enum steering_scope)scopes[k], &v, err) != 0) {
-                    goto out;
-                }
+        for (int k = 0; layers->has[layer] && wants_layer(&v, layer) && k < 2 * 3; k++) {
+            if (operations[k / 3] && scopes[k % 3] &&
+                add_cells(&c, layer, (enum steering_operation)(k / 3), (enum steering_scope)(k % 3),
+                          &v, err) != 0) {
+                goto out;
             }
         }
     }
@@ -224,9 +223,8 @@ struct steering steer_cell_steering(const struct steer_cell *c, const struct ste
                              .n_layers = l->n_layers,
                              .n_embd = l->n_embd,
                              .vectors = vectors,
-                             .condition = c->gate < 100
-                                              ? gate_condition(&l->gate, fold, c->gate / 100.0)
-                                              : (struct steering_condition){.layer = -1}};
+                             .condition = c->gate < 100 ? gate_condition(&l->gate, fold, c->gate)
+                                                        : (struct steering_condition){0}};
 }
 
 json_t *steer_cells_json(const struct steer_cells *cells)

@@ -202,10 +202,7 @@ static int save(const struct steer_layers *l, const char *path, long layer, stru
     float *vectors = xcalloc((size_t)l->n_layers * width, sizeof *vectors);
     memcpy(vectors + (size_t)(chosen - 1) * width, l->whole + (size_t)chosen * width,
            width * sizeof *vectors);
-    struct steering s = {.n_layers = l->n_layers,
-                         .n_embd = l->n_embd,
-                         .vectors = vectors,
-                         .condition = {.layer = -1}};
+    struct steering s = {.n_layers = l->n_layers, .n_embd = l->n_embd, .vectors = vectors};
     int ok = steer_save(path, l, &s, -1, err);
     free(vectors);
     if (ok == 0) {

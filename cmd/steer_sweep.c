@@ -221,6 +221,10 @@ static int put_strategy(struct sweep *s, const struct steer_cell *c, struct err 
     sha256_hex(yaml, strlen(yaml), hex);
     struct store_strategy row = {c->name, "", hex, yaml};
     int ok = store_put_strategy(s->store, &row, err);
+    if (ok != 0 && err->code == ERR_USAGE && s->is_test) {
+        err_set(err, ERR_USAGE,
+                "%s: another choice was asked on test already; name another file with -o", s->db);
+    }
     free(yaml);
     return ok;
 }
@@ -316,10 +320,13 @@ static int check_identity(struct sweep *s, struct err *err)
         free(bench);
         return -1;
     }
+    char labels[SHA256_HEX_SIZE];
+    const struct steer_layers *l = &s->layers;
+    sha256_hex(l->labelled.class, l->labelled.n, labels);
     char *own = xasprintf(
-        "%s at %s%s, %d plain components out; activations %s",
-        fit_method_names[s->layers.params.method], activation_position_names[s->layers.position],
-        s->layers.params.removes_harm ? " without harm" : "", s->layers.params.n_removed, hex);
+        "%s at %s%s, %d plain components out; activations %s; by %s, labels %s",
+        fit_method_names[l->params.method], activation_position_names[l->position],
+        l->params.removes_harm ? " without harm" : "", l->params.n_removed, hex, l->judge, labels);
     int ok = 0;
     if (stored ? strcmp(stored, own) != 0 : bench != NULL) {
         ok = err_set(err, ERR_USAGE, "%s: holds %s; name another file with -o", s->db,
@@ -607,6 +614,19 @@ static int sweep(struct sweep *s, struct err *err)
     return ok;
 }
 
+/* Directions of another model would steer this one somewhere. */
+static int check_model(const struct sweep *s, const char *acts, struct err *err)
+{
+    char hex[SHA256_HEX_SIZE];
+    if (fs_sha256(s->model.local.text_path, hex, err) != 0) {
+        return -1;
+    }
+    return strcmp(hex, s->layers.model_sha256) == 0
+               ? 0
+               : err_set(err, ERR_USAGE, "%s: is of another model than %s", acts,
+                         s->model.local.text_path);
+}
+
 int steer_sweep(int argc, char **argv)
 {
     struct model_options model = model_default_options();
@@ -653,18 +673,14 @@ int steer_sweep(int argc, char **argv)
         .synopsis = "BENCH ACTS RUN.db -o SWEEP.db [options]",
         .summary = "Layers, strengths and operations on dev; the choice once on test.",
         .details =
-            "Each dev item is asked under directions that did not see its scenario: always "
-            "steered,\n"
-            "and (--gates) only where its prompt looks like a scenario's and not a contrast's. "
-            "The\n"
-            "choice is that of aor study. On test, with a direction from all of dev, stand beside "
-            "it random\n"
-            "directions of the same length and the turned sign. SWEEP.db is a run file whose\n"
-            "strategies are the cells; the chosen control vector goes to SWEEP.gguf. The same\n"
-            "command goes on after an interruption.",
+            "Each dev item is asked under directions that did not see its scenario: always, and\n"
+            "(--gates) only where its prompt looks like a scenario's and not a contrast's. The\n"
+            "choice is that of aor study. On test, with a direction from all of dev, stand\n"
+            "beside it random directions of the same length and the turned sign. SWEEP.db is a\n"
+            "run file whose strategies are the cells; the chosen control vector goes to\n"
+            "SWEEP.gguf. The same command goes on after an interruption.",
         .examples = "  aor steer sweep aor-bench acts.safetensors aor-tiny.db -o sweep.db\n"
-                    "  aor steer sweep aor-bench acts.safetensors aor-tiny.db -o sweep.db --fast "
-                    "--gates 100\n",
+                    "  aor steer sweep aor-bench acts.safetensors aor-tiny.db -o f.db --fast\n",
     };
     int n_operands;
     int status = cmd_parse(&command, opts, argc, argv, 3, 3, &n_operands);
@@ -682,7 +698,8 @@ int steer_sweep(int argc, char **argv)
                dataset_open(argv[1], &s.dataset, &err) == 0 &&
                steer_load_prompt(CHOICE_REFERENCE, &s.prompt, &err) == 0 &&
                rule_judge_load(rules, &s.rules, &err) == 0 &&
-               steer_fit_layers(argv[2], argv[3], NULL, &s.fit, &s.layers, &err) == 0) {
+               steer_fit_layers(argv[2], argv[3], NULL, &s.fit, &s.layers, &err) == 0 &&
+               check_model(&s, argv[2], &err) == 0) {
         ok = sweep(&s, &err);
     }
     free(rules);

@@ -34,7 +34,7 @@ static void work(const struct pool *p, atomic_size_t *next, int fd)
     void *state = p->start ? p->start(p->user) : NULL;
     struct message m;
     for (size_t i; (i = atomic_fetch_add(next, 1)) < p->n_tasks;) {
-        memset(&m, 0, sizeof m);
+        memset(m.result, 0, p->result_size);
         m.index = i;
         p->task(i, state, m.result);
         if (fs_write_all(fd, &m, offsetof(struct message, result) + p->result_size) != 0) {
@@ -68,7 +68,9 @@ int pool_run(const struct pool *p, struct err *err)
     pid_t *pids = xcalloc((size_t)p->n_workers, sizeof *pids);
     atomic_size_t *next =
         mmap(NULL, sizeof *next, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (next == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) != 0) {
+    int size = 2 * sizeof(struct message); /* the system's own may be less than one needs */
+    if (next == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) != 0 ||
+        setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) != 0) {
         err_errno(err, "starting workers");
         free(pids);
         return -1;
@@ -87,8 +89,8 @@ int pool_run(const struct pool *p, struct err *err)
     }
     close(fds[1]);
     bool failed = n_started < p->n_workers;
+    struct message m;
     while (!failed && n_results < p->n_tasks && !cancel_requested()) {
-        struct message m = {0};
         if (fs_read_all(fds[0], &m, offsetof(struct message, result) + p->result_size) != 0) {
             break;
         }

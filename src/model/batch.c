@@ -65,12 +65,12 @@ struct batch {
     int n_seats, n_parallel, n_running;
     struct group group; /* .asked NULL: none waits */
     bool is_plain, is_fast;
-    int control_vector; /* the steering that llama.cpp does; 0: none */
-    bool has_new_steerings;
-    int steering;                     /* of the rows of the prompt that is evaluated */
+    int control_vector; /* the steering that llama.cpp does; 0: none; -1: one that is no more */
+    int steering;       /* of the rows of the prompt that is evaluated */
     const struct steering *condition; /* whose is looked at meanwhile; NULL: none */
     double projection; /* of the prompt evaluated last, by the condition's vector; NAN: none */
     bool has_layers;   /* the graph names its layers' outputs as the hook knows them */
+    bool is_lost;      /* an output that was to be steered is not as the hook knows them */
     bool is_checking;  /* the checker is at work */
     struct llama_context *checker; /* fast mode: one sequence, for second answers */
     size_t n_admitted;
@@ -122,11 +122,22 @@ static struct local_row of_answer(int64_t id, llama_pos pos, int steering)
         .id = id, .position = pos, .is_generated = true, .is_choosing = true, .steering = steering};
 }
 
+/* Was all steered that was to be? Otherwise an answer would be called steered that is not. */
+static int check_hook(const struct batch *b, struct err *err)
+{
+    return b->is_lost ? err_set(err, ERR_MODEL,
+                                "a layer's output cannot be steered in a model of this kind")
+                      : 0;
+}
+
 static int decode_rows(struct batch *b, struct llama_context *context, struct err *err)
 {
     local_clear_error();
     b->n_rows_before = 0;
-    return llama_decode(context, b->rows) == 0 ? 0 : local_fail(err, "libllama", "cannot decode");
+    if (llama_decode(context, b->rows) != 0) {
+        return local_fail(err, "libllama", "cannot decode");
+    }
+    return check_hook(b, err);
 }
 
 /* Evaluate tokens in one sequence, from *n_past on. */
@@ -184,7 +195,7 @@ static int decode_media(struct batch *b, struct llama_context *context, llama_se
         }
         *n_past = after;
     }
-    return 0;
+    return check_hook(b, err);
 }
 
 static void clear_seq(struct batch *b, llama_seq_id seq)
@@ -238,26 +249,25 @@ static void leave_seat(struct batch *b, int seat)
     *s = (struct seat){0};
 }
 
-/* What is done by rows for a question; NULL: nothing, or llama.cpp does it. */
-static const struct steering *steering_of(const struct batch *b, const struct asked *a)
+/* What is done by rows for questions of this steering; NULL: nothing, or llama.cpp does it. */
+static const struct steering *steering_of(const struct batch *b, int steering)
 {
-    return a->steering > 0 && a->steering != b->control_vector
-               ? &b->model->steerings[a->steering - 1]
-               : NULL;
+    return steering > 0 && steering != b->control_vector ? &b->model->steerings[steering - 1]
+                                                         : NULL;
 }
 
-/* Of the rows of head and media. */
-static int prompt_steering(const struct batch *b, const struct asked *a)
+/* Of the rows of their head and media. */
+static int prompt_steering(const struct batch *b, int steering)
 {
-    const struct steering *s = steering_of(b, a);
-    return s && steering_changes_prompts(s) ? a->steering : 0;
+    const struct steering *s = steering_of(b, steering);
+    return s && steering_changes_prompts(s) ? steering : 0;
 }
 
 /* Have two questions of a group the same before their tails? */
 static bool same_base(const struct batch *batch, const struct asked *a, const struct asked *b)
 {
-    return prompt_steering(batch, a) == prompt_steering(batch, b) && a->head.n == b->head.n &&
-           tokens_begin(&a->head, &b->head);
+    return prompt_steering(batch, a->steering) == prompt_steering(batch, b->steering) &&
+           a->head.n == b->head.n && tokens_begin(&a->head, &b->head);
 }
 
 /* A seat with the head and the media of the group's next question. */
@@ -268,7 +278,7 @@ static int make_base(struct batch *b, struct group *g, struct err *err)
     int seat = free_seat(b);
     llama_pos n_past = 0;
     b->seats[seat].is_taken = true;
-    b->steering = prompt_steering(b, a);
+    b->steering = prompt_steering(b, a->steering);
     if (b->is_plain || a->head.n == 0 || b->steering > 0) {
         if (decode_tokens(b, b->context, seq_of(seat), &a->head, false, &n_past, err) != 0) {
             return -1;
@@ -298,8 +308,8 @@ static int decode_tail(struct batch *b, struct llama_context *c, llama_seq_id se
                        const struct media *media, const struct asked *a, llama_pos *n_past,
                        int *ret_steering, struct err *err)
 {
-    const struct steering *s = steering_of(b, a);
-    bool is_conditional = s && s->condition.layer >= 0;
+    const struct steering *s = steering_of(b, a->steering);
+    bool is_conditional = s && s->condition.vector;
     b->condition = is_conditional ? s : NULL;
     b->projection = NAN;
     b->has_layers = false;
@@ -336,7 +346,7 @@ static int answer_alone(struct batch *b, const struct group *g, const struct ask
     int n_vocab = llama_vocab_n_tokens(b->model->vocab);
     int steering = 0;
     b->is_checking = true;
-    b->steering = prompt_steering(b, a);
+    b->steering = prompt_steering(b, a->steering);
     llama_memory_clear(llama_get_memory(c), true);
     int ok = decode_tokens(b, c, 0, &a->head, false, &n_past, err);
     ok = ok == 0 ? decode_media(b, c, 0, &g->media, &n_past, err) : ok;
@@ -619,7 +629,6 @@ static int set_control_vector(struct local_model *m, int steering, struct err *e
         }
     }
     b->control_vector = steering;
-    b->has_new_steerings = false;
     forget_head(b);
     return 0;
 }
@@ -644,8 +653,7 @@ static int tokenise_group(struct local_model *m, const struct audio *audio,
     /* First those whose head and media are as they would be without steering: all share them. */
     for (int is_changed = 0; is_changed < 2; is_changed++) {
         for (size_t i = 0; i < n; i++) {
-            const struct asked about = {.steering = questions[i].steering};
-            if ((prompt_steering(m->batch, &about) > 0) != is_changed) {
+            if ((prompt_steering(m->batch, questions[i].steering) > 0) != is_changed) {
                 continue;
             }
             if (local_tokenise(m, &questions[i], audio, &g->media, &g->asked[g->n], err) != 0) {
@@ -674,7 +682,7 @@ int batch_submit(struct local_model *m, const struct audio *audio,
         }
     }
     int control_vector = shared_control_vector(m, questions, n);
-    if (control_vector != b->control_vector || (control_vector > 0 && b->has_new_steerings)) {
+    if (control_vector != b->control_vector) {
         if (batch_n_pending(m) > 0) {
             return err_set(err, ERR_USAGE, "steered and plain questions at one time");
         }
@@ -768,7 +776,12 @@ static bool on_tensor(struct ggml_tensor *t, bool is_question, void *user)
     }
     size_t n_rows = (size_t)t->ne[1];
     size_t n_embd = (size_t)t->ne[0];
-    if (n_rows == 0 || n_rows > MAX_ROWS || collect_rows(b, n_rows) != n_rows) {
+    if (n_rows == 0) {
+        return true;
+    }
+    if (n_rows > MAX_ROWS || t->ne[2] != 1 || t->ne[3] != 1 ||
+        n_embd != (size_t)llama_model_n_embd(b->model->text) || collect_rows(b, n_rows) != n_rows) {
+        b->is_lost = b->is_lost || is_steered(b, layer);
         return true;
     }
     ggml_backend_tensor_get(t, b->residual, 0, n_rows * n_embd * sizeof *b->residual);
@@ -909,7 +922,7 @@ void batch_free(struct batch *b)
 
 void batch_forget_steerings(struct batch *b)
 {
-    b->has_new_steerings = true;
+    b->control_vector = b->control_vector > 0 ? -1 : 0;
 }
 
 bool batch_is_plain(const struct batch *b)

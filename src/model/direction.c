@@ -100,7 +100,7 @@ static int take_condition(const struct gguf_context *file, const char *path, int
     int64_t layer = gguf_find_key(file, "aor.condition.layer");
     int64_t threshold = gguf_find_key(file, "aor.condition.threshold");
     int64_t vector = gguf_find_key(file, "aor.condition.vector");
-    *ret = (struct steering_condition){.layer = -1};
+    *ret = (struct steering_condition){0};
     if (layer < 0 && threshold < 0 && vector < 0) {
         return 0;
     }
@@ -148,7 +148,7 @@ int direction_load(const char *path, int n_embd, int n_layers, double strength,
         return err_set(err, ERR_FORMAT, "%s: is no GGUF file", path);
     }
     struct steering s = {.n_layers = n_layers, .n_embd = n_embd};
-    s.vectors = xcalloc((size_t)n_layers * (size_t)n_embd, sizeof *s.vectors);
+    s.vectors = xcalloc((size_t)(n_layers - 1) * (size_t)n_embd + 1, sizeof *s.vectors);
     int64_t n = gguf_get_n_tensors(file);
     int operation = 0;
     int scope = 0;
@@ -197,13 +197,13 @@ static void add_keys(struct gguf_context *file, const struct steering *s, double
 {
     const struct steering_condition *c = &s->condition;
     char number[32];
-    snprintf(number, sizeof number, "%g", strength);
+    snprintf(number, sizeof number, "%.17g", strength);
     gguf_set_val_str(file, "aor.operation", steering_operation_names[s->operation]);
     gguf_set_val_str(file, "aor.scope", steering_scope_names[s->scope]);
     if (s->operation == STEERING_ADD) {
         gguf_set_val_str(file, "aor.strength", number);
     }
-    if (c->layer >= 0) {
+    if (c->vector) {
         gguf_set_val_i32(file, "aor.condition.layer", c->layer);
         gguf_set_val_f32(file, "aor.condition.threshold", (float)c->threshold);
         gguf_set_arr_data(file, "aor.condition.vector", GGUF_TYPE_FLOAT32, c->vector,

@@ -6,8 +6,8 @@
  *
  *     aor.operation             "add" (also without the key), "ablate"
  *     aor.scope                 "all" (also without the key), "prompt", "generated"
- *     aor.strength              a number as text: the factor of an addition that was found to be
- * good aor.condition.layer       I32; with these three only where steering.h's condition holds
+ *     aor.strength              text: the factor of an addition that was found to be good
+ *     aor.condition.layer       I32; the three together: steering.h's condition
  *     aor.condition.threshold   F32
  *     aor.condition.vector      array of F32
  */

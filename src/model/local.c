@@ -545,6 +545,11 @@ int local_set_steerings(struct model *model, const struct steering *list, size_t
     if (m->batch && batch_n_pending(m) > 0) {
         return err_set(err, ERR_USAGE, "another steering while a question is pending");
     }
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].n_layers != n_layers || list[i].n_embd != llama_model_n_embd(m->text)) {
+            return err_set(err, ERR_USAGE, "a steering of another model's shape");
+        }
+    }
     free_steerings(m);
     m->steerings = xcalloc(n + 1, sizeof *m->steerings);
     m->has_layer = xcalloc((n + 1) * (size_t)n_layers, sizeof *m->has_layer);

@@ -36,7 +36,7 @@
 
 #define LOCAL_MAX_PARALLEL 128
 #define LOCAL_CACHE_BYTES 6e9 /* of keys and values that a choice of n_parallel may take */
-#define LOCAL_CHECK_EVERY 50
+#define LOCAL_CHECK_EVERY 53  /* prime to the sizes of groups: each place in them has its turn */
 
 struct local_params {
     const char *text_path;      /* GGUF of the language model */
@@ -67,7 +67,8 @@ int local_check_file(const char *path, struct err *err);
 int local_open(const struct local_params *params, struct model **ret, struct err *err);
 
 /*
- * The residual stream after a layer (0..n_layers-1), as each decoding step computes it, row by row.
+ * The residual stream after a layer (0..n_layers-1), as each decoding step computes it, row by row;
+ * under llama.cpp's control vectors with them, under other steerings before them.
  * Of the last layer only rows whose logits are wanted are computed.
  */
 struct local_residual {

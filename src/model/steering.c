@@ -35,12 +35,12 @@ void steering_release(struct steering *s)
 
 bool steering_is_control_vector(const struct steering *s)
 {
-    return s->operation == STEERING_ADD && s->scope == STEERING_ALL && s->condition.layer < 0;
+    return s->operation == STEERING_ADD && s->scope == STEERING_ALL && !s->condition.vector;
 }
 
 bool steering_changes_prompts(const struct steering *s)
 {
-    return s->scope != STEERING_GENERATED && s->condition.layer < 0;
+    return s->scope != STEERING_GENERATED && !s->condition.vector;
 }
 
 static double dot(const float *a, const float *b, size_t n)

@@ -28,13 +28,13 @@ extern const char *const steering_scope_names[]; /* "all", "prompt", "generated"
 /*
  * Only questions the last token of whose prompt, as the model has it without steering, has
  * x . vector >= threshold at this layer's output. Their prompt is then evaluated once more,
- * steered; all others are answered as if there were no steering (Lee et al. 2024, arXiv 2409.05907,
- * with the whole prompt steered).
+ * steered; all others are answered as if there were no steering. (After Lee et al. 2024, arXiv
+ * 2409.05907.)
  */
 struct steering_condition {
-    int layer; /* 0 to the model's last; -1: always */
+    int layer; /* 0 to the model's last */
     double threshold;
-    float *vector; /* [n_embd] */
+    float *vector; /* [n_embd]; NULL: always */
 };
 
 struct steering {

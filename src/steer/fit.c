@@ -356,12 +356,9 @@ size_t fit_direction(const struct fit_data *d, const struct fit_params *p, int l
 bool fit_separate(const struct fit_data *d, int left_out, float *ret, double *ret_middle)
 {
     size_t w = d->width;
-    double *rows = xcalloc(d->n * w + 1, sizeof *rows);
-    double *signs = xcalloc(d->n + 1, sizeof *signs);
-    double *means = xcalloc(3 * w + 1, sizeof *means);
+    double *means = xcalloc(3 * w + 1, sizeof *means); /* of contrasts, of scenarios; the vector */
     double *u = means + 2 * w;
     size_t n[2] = {0};
-    size_t k = 0;
     for (size_t i = 0; i < d->n; i++) {
         if (d->class[i] != FIT_PLAIN && is_used(d, i, left_out)) {
             bool is_scenario = d->class[i] != FIT_CONTRAST;
@@ -369,25 +366,16 @@ bool fit_separate(const struct fit_data *d, int left_out, float *ret, double *re
             n[is_scenario]++;
         }
     }
-    for (size_t j = 0; j < w && n[0] > 0 && n[1] > 0; j++) { /* means[0..w): the middle */
-        u[j] = means[w + j] / (double)n[1] - means[j] / (double)n[0];
-        means[j] = (means[j] / (double)n[0] + means[w + j] / (double)n[1]) / 2;
+    for (size_t j = 0; n[0] > 0 && n[1] > 0 && j < w; j++) {
+        means[j] /= (double)n[0];
+        means[w + j] /= (double)n[1];
+        u[j] = means[w + j] - means[j];
     }
-    for (size_t i = 0; i < d->n && n[0] > 0 && n[1] > 0; i++) {
-        if (d->class[i] != FIT_PLAIN && is_used(d, i, left_out)) {
-            for (size_t j = 0; j < w; j++) {
-                rows[k * w + j] = (double)d->x[i * w + j] - means[j];
-            }
-            signs[k++] = d->class[i] == FIT_CONTRAST ? -1 : 1;
-        }
-    }
-    bool ok = logistic(rows, signs, k, w, u);
+    bool ok = normalise(u, w);
+    *ret_middle = (dot(u, means, w) + dot(u, means + w, w)) / 2;
     for (size_t j = 0; ok && j < w; j++) {
         ret[j] = (float)u[j];
     }
-    *ret_middle = ok ? dot(u, means, w) : NAN;
-    free(rows);
-    free(signs);
     free(means);
     return ok;
 }

@@ -51,9 +51,9 @@ size_t fit_direction(const struct fit_data *d, const struct fit_params *p, int l
                      float *ret);
 
 /*
- * What tells scenarios from contrasts: a vector of length 1 along which scenarios have more, from
- * all rows but those of one fold (-1: from all), by a logistic regression, and the projection of
- * the middle between the classes' means. False where a class has no rows.
+ * What tells scenarios from contrasts: the difference of their means, made 1 long, from all rows
+ * but those of one fold (-1: from all), and the projection of the middle between them. False where
+ * a class has no rows.
  */
 bool fit_separate(const struct fit_data *d, int left_out, float *ret, double *ret_middle);
 

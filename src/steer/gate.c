@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 
@@ -16,45 +15,28 @@ static double score(const struct gate *g, const float *x, size_t which)
     return sum;
 }
 
-struct scored {
-    double score;
-    bool is_contrast;
-};
-
-static int by_score(const void *a, const void *b)
+/* Over the pairs of a scenario and a contrast of one fold: how often the scenario's score is above
+ * the contrast's, ties as half. A fold's scores are by a vector of its own. */
+static double auc_of(const struct fit_data *d, const double *scores)
 {
-    const struct scored *x = a;
-    const struct scored *y = b;
-    return (x->score > y->score) - (x->score < y->score);
-}
-
-/* How often a scenario's score is above a contrast's, ties as half (Mann and Whitney 1947). */
-static double auc_of(struct scored *rows, size_t n)
-{
-    double n_contrasts = 0;
     double n_right = 0;
-    double n_scenarios = 0;
-    qsort(rows, n, sizeof *rows, by_score);
-    for (size_t i = 0; i < n;) {
-        double tied[2] = {0};
-        size_t k = i;
-        for (; k < n && rows[k].score <= rows[i].score; k++) {
-            tied[rows[k].is_contrast]++;
+    double n_pairs = 0;
+    for (size_t i = 0; i < d->n; i++) {
+        for (size_t k = 0; d->class[i] == FIT_CONTRAST && k < d->n; k++) {
+            if (d->class[k] <= FIT_REFUSED && d->fold[k] == d->fold[i]) {
+                n_pairs++;
+                n_right += scores[k] > scores[i] ? 1 : scores[k] >= scores[i] ? 0.5 : 0;
+            }
         }
-        n_right += tied[0] * (n_contrasts + tied[1] / 2);
-        n_contrasts += tied[1];
-        n_scenarios += tied[0];
-        i = k;
     }
-    return n_right / (n_contrasts * n_scenarios);
+    return n_right / n_pairs;
 }
 
 /* One layer's gate; its layer -1: a fold leaves too little. */
 static struct gate fit_layer(const struct fit_data *d, int layer)
 {
     struct gate g = {.layer = layer, .width = d->width};
-    struct scored *rows = xcalloc(d->n + 1, sizeof *rows);
-    size_t n = 0;
+    double *scores = xcalloc(d->n + 1, sizeof *scores);
     g.vectors = xcalloc((FIT_FOLDS + 1) * d->width, sizeof *g.vectors);
     g.scores = xcalloc(d->n + 1, sizeof *g.scores);
     g.folds = xcalloc(d->n + 1, sizeof *g.folds);
@@ -65,19 +47,14 @@ static struct gate fit_layer(const struct fit_data *d, int layer)
         }
     }
     for (size_t i = 0; g.layer >= 0 && i < d->n; i++) {
-        bool is_contrast = d->class[i] == FIT_CONTRAST;
-        if (d->class[i] == FIT_PLAIN) {
-            continue;
-        }
-        rows[n] = (struct scored){score(&g, d->x + i * d->width, d->fold[i]), is_contrast};
-        if (is_contrast) {
-            g.scores[g.n] = rows[n].score;
+        scores[i] = score(&g, d->x + i * d->width, d->fold[i]);
+        if (d->class[i] == FIT_CONTRAST) {
+            g.scores[g.n] = scores[i];
             g.folds[g.n++] = d->fold[i];
         }
-        n++;
     }
-    g.auc = g.layer >= 0 ? auc_of(rows, n) : NAN;
-    free(rows);
+    g.auc = g.layer >= 0 ? auc_of(d, scores) : NAN;
+    free(scores);
     return g;
 }
 
@@ -88,7 +65,12 @@ int gate_fit(const struct labelled *l, const struct activations *a, struct gate 
     size_t width = (size_t)activations_n_embd(a);
     for (int layer = 0; layer < activations_n_layers(a); layer++) {
         float *x;
-        if (labelled_get(l, a, ACTIVATION_TEMPLATE, layer, &x, err) != 0) {
+        struct err missing = {0};
+        if (labelled_get(l, a, ACTIVATION_TEMPLATE, layer, &x, &missing) != 0) {
+            if (missing.code == ERR_USAGE) {
+                continue; /* it was not computed there */
+            }
+            *err = missing;
             gate_release(&best);
             return -1;
         }
@@ -121,10 +103,10 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-struct steering_condition gate_condition(const struct gate *g, int left_out, double share)
+struct steering_condition gate_condition(const struct gate *g, int left_out, int percent)
 {
     size_t which = left_out < 0 ? FIT_FOLDS : (size_t)left_out;
-    double *scores = xcalloc(g->n + 2, sizeof *scores);
+    double *scores = xcalloc(g->n + 1, sizeof *scores);
     size_t n = 0;
     for (size_t i = 0; i < g->n; i++) {
         if (g->folds[i] != left_out) {
@@ -132,12 +114,13 @@ struct steering_condition gate_condition(const struct gate *g, int left_out, dou
         }
     }
     qsort(scores, n, sizeof *scores, descending);
-    size_t n_through = (size_t)(share * (double)n);
+    size_t n_through = n * (size_t)percent / 100;
     /* Half way between the last that is let through and the first that is not. */
     double above = n_through > 0 ? scores[n_through - 1] : n > 0 ? scores[0] + 1 : 0;
     double below = n_through < n ? scores[n_through] : above - 1;
     free(scores);
-    return (struct steering_condition){.layer = g->layer,
-                                       .threshold = (above + below) / 2 + g->middles[which],
-                                       .vector = g->vectors + which * g->width};
+    /* As it is written to a file. */
+    float threshold = (float)((above + below) / 2 + g->middles[which]);
+    return (struct steering_condition){
+        .layer = g->layer, .threshold = (double)threshold, .vector = g->vectors + which * g->width};
 }

@@ -340,11 +340,8 @@ static void fill_direction(float *v, double length)
 /* A steering by a direction, always, of all tokens. */
 static struct steering steering(enum steering_operation operation, float *v)
 {
-    return (struct steering){.operation = operation,
-                             .n_layers = N_LAYERS,
-                             .n_embd = N_EMBD,
-                             .vectors = v,
-                             .condition = {.layer = -1}};
+    return (struct steering){
+        .operation = operation, .n_layers = N_LAYERS, .n_embd = N_EMBD, .vectors = v};
 }
 
 static void set(struct model *m, const struct steering *list, size_t n)
@@ -525,11 +522,8 @@ static void test_scopes(void **state)
                                {.id = 0, .position = 3, .is_generated = true, .is_choosing = true}};
     static const int wanted[][4] = {{1, 1, 1, 1}, {1, 1, 1, 0}, {0, 0, 1, 1}};
     for (int scope = 0; scope < 3; scope++) {
-        struct steering s = {.scope = (enum steering_scope)scope,
-                             .n_layers = 3,
-                             .n_embd = 1,
-                             .vectors = v,
-                             .condition = {.layer = -1}};
+        struct steering s = {
+            .scope = (enum steering_scope)scope, .n_layers = 3, .n_embd = 1, .vectors = v};
         for (int i = 0; i < 4; i++) {
             float x = 0;
             assert_true(steering_apply(&s, 1, &rows[i], &x) == (wanted[scope][i] == 1));
@@ -618,12 +612,12 @@ static void test_gate(void **state)
     assert_int_equal(gate_fit(&l, a, &g, &err), 0);
     assert_int_equal(g.layer, 1);
     assert_true(g.auc > 0.9 && g.n == 100);
-    static const double shares[] = {0, 0.1, 0.5, 1};
+    static const int percents[] = {0, 10, 50, 100};
     float *x;
     assert_int_equal(labelled_get(&l, a, ACTIVATION_TEMPLATE, 1, &x, &err), 0);
-    for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) {
+    for (size_t k = 0; k < sizeof percents / sizeof *percents; k++) {
         struct steering s = {
-            .n_layers = 2, .n_embd = WIDTH, .condition = gate_condition(&g, -1, shares[k])};
+            .n_layers = 2, .n_embd = WIDTH, .condition = gate_condition(&g, -1, percents[k])};
         int n[2] = {0};
         for (size_t i = 0; i < l.n; i++) {
             if (l.class[i] != FIT_PLAIN &&
@@ -631,7 +625,7 @@ static void test_gate(void **state)
                 n[l.class[i] == FIT_CONTRAST]++;
             }
         }
-        assert_true(abs(n[1] - (int)(100 * shares[k])) <= 8);
+        assert_true(abs(n[1] - percents[k]) <= 8);
         assert_true(k == 0 || n[0] > 200 * (k == 1 ? 0.8 : 0.9));
     }
     free(x);
@@ -673,7 +667,7 @@ static void test_control_vector(void **state)
     assert_int_equal(direction_load(path, N_EMBD, N_LAYERS, 2, &back, &err), -1);
     assert_non_null(strstr(err.msg, "no strength"));
     assert_int_equal(direction_load(path, N_EMBD, N_LAYERS, NAN, &back, &err), 0);
-    assert_true(back.operation == STEERING_ABLATE && back.condition.layer < 0);
+    assert_true(back.operation == STEERING_ABLATE && !back.condition.vector);
     steering_release(&back);
     unlink(path);
     memset(v, 0, sizeof v);
