@@ -42,7 +42,7 @@ asan: dev-deps
 test: dev-deps asan
 	$(call build_preset,release,peers)
 	@$(SETUP)/sounds.sh >/dev/null
-	ctest --test-dir build/asan --output-on-failure --no-tests=error -L unit
+	ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$$(nproc)" -L unit
 	ctest --test-dir build/release --output-on-failure --no-tests=error -L e2e
 
 check: dev-deps

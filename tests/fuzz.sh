@@ -7,7 +7,6 @@ seconds=$2
 export LSAN_OPTIONS=suppressions=$PWD/tests/fuzz/lsan.supp:print_suppressions=0
 for source in tests/fuzz/fuzz_*.c; do
     name=$(basename "$source" .c)
-    target=$build/tests/fuzz/$name
     corpus=$build/corpus/$name
     mkdir -p "$corpus"
     case $name in
@@ -60,11 +59,17 @@ for source in tests/fuzz/fuzz_*.c; do
         printf '1h2m3.5s' >"$corpus/duration"
         ;;
     esac
-    echo "fuzz: $name for $seconds s"
-    "$target" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
-        -verbosity=0 -print_final_stats=1 -artifact_prefix="$build/" "$corpus" 2>"$build/$name.log" || {
-        tail -n 40 "$build/$name.log"
-        exit 1
-    }
-    grep -E 'number_of_executed_units' "$build/$name.log" || true
 done
+
+# As many at a time as there are processors.
+export build seconds
+# shellcheck disable=SC2016 # the inner shell's
+find tests/fuzz -name 'fuzz_*.c' -exec basename {} .c \; | sort | xargs -P "$(nproc)" -n 1 sh -c '
+    name=$1
+    "$build/tests/fuzz/$name" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
+        -verbosity=0 -print_final_stats=1 -artifact_prefix="$build/" "$build/corpus/$name" 2>"$build/$name.log" || {
+        tail -n 40 "$build/$name.log"
+        exit 255
+    }
+    echo "fuzz: $name for $seconds s: $(grep -o "number_of_executed_units.*" "$build/$name.log")"
+' -

@@ -188,5 +188,7 @@ ok "its steering in a browser" env MODULES="$("$SOURCE/tools/setup/npm.sh" "$SOU
 # shellcheck disable=SC2086
 again() { before=$(sql sweep.db 'select max(id) from trial') && "$AOR" steer sweep $SWEEP --json | cmp - sweep.json && [ "$(sql sweep.db 'select max(id) from trial')" = "$before" ]; }
 ok "asked again it asks nothing, and says the same" again
+python3 "$SOURCE/tests/e2e/gguf.py" edit other.gguf "$MODEL" general.name=other
+fails "directions of another model" 2 'is of another model' "$AOR" steer sweep bench acts.st t.db -o x.db -m other.gguf --mmproj "$MMPROJ"
 fails "a run that is no sweep" 2 'a run that is no sweep' "$AOR" steer sweep bench acts.st t.db -o t.db
 finish
