@@ -17,6 +17,7 @@
 #include "web/request.h"
 
 #define MAX_HEARD 2000 /* bytes of what a listener wrote down */
+#define REFRESH_S 5    /* between two looks for answers that came since */
 
 static const char *const columns[] = {"labeller", "sample",  "alarm",     "heard",
                                       "place",    "harmful", "condition", "strategy",
@@ -33,7 +34,8 @@ struct labels {
     struct fs_lock lock;
     struct drawn *items; /* [n_items], in order */
     size_t n_items;
-    json_t *rows; /* by "labeller/sample": the last row */
+    double read_s; /* when answers were read */
+    json_t *rows;  /* by "labeller/sample": the last row */
 };
 
 static int by_rank(const void *a, const void *b)
@@ -43,13 +45,18 @@ static int by_rank(const void *a, const void *b)
     return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
+static bool is_shown(const struct store_row *row)
+{
+    return strcmp(row->condition, condition_names[CONDITION_MATCHED]) == 0 &&
+           strcmp(row->strategy, "direct") == 0 && row->repeat == 1;
+}
+
 /* Every sample that the run asks directly in its scene, with its answer. */
 static int take_row(const struct store_row *row, void *user, struct err *err)
 {
     (void)err;
     struct labels *l = user;
-    if (strcmp(row->condition, condition_names[CONDITION_MATCHED]) != 0 ||
-        strcmp(row->strategy, "direct") != 0 || row->repeat != 1) {
+    if (!is_shown(row)) {
         return 0;
     }
     size_t hint = l->n_items > 0 ? l->items[l->n_items - 1].sample + 1 : 0;
@@ -90,6 +97,7 @@ static int draw(struct labels *l, struct err *err)
     if (ok != 0) {
         return -1;
     }
+    l->read_s = clock_s();
     qsort(l->items, l->n_items, sizeof *l->items, by_rank);
     while (l->n_items > l->params.n_samples) {
         free(l->items[--l->n_items].answer);
@@ -98,6 +106,41 @@ static int draw(struct labels *l, struct err *err)
                ? 0
                : err_set(err, ERR_USAGE, "%s: asks nothing directly in matched: nothing to label",
                          l->params.run);
+}
+
+static int take_answer(const struct store_row *row, void *user, struct err *err)
+{
+    (void)err;
+    struct labels *l = user;
+    if (row->state != STORE_ANSWERED || !is_shown(row)) {
+        return 0;
+    }
+    for (size_t i = 0; i < l->n_items; i++) {
+        if (!l->items[i].answer && strcmp(row->sample.id, id_of(l, i)) == 0) {
+            l->items[i].answer = xstrdup(row->answer);
+        }
+    }
+    return 0;
+}
+
+/* Answers that came since: the run may go on. */
+static void refresh(struct labels *l)
+{
+    struct store *store = NULL;
+    struct err err = {0};
+    size_t i = 0;
+    while (i < l->n_items && l->items[i].answer) {
+        i++;
+    }
+    if (!l->params.asks_answer || i == l->n_items || clock_s() - l->read_s < REFRESH_S) {
+        return;
+    }
+    if (store_open(l->params.run, STORE_READ, &store, &err) != 0 ||
+        store_each(store, NULL, take_answer, l, &err) != 0) {
+        log_info("%s", err.msg); /* those that are there are asked about */
+    }
+    store_close(store, NULL);
+    l->read_s = clock_s();
 }
 
 /* As labellers are named in the file; the caller's. */
@@ -302,9 +345,10 @@ static json_t *item_json(const struct labels *l, const char *labeller, size_t it
     return all;
 }
 
-json_t *labels_ask(const struct labels *l, const char *labeller, long item)
+json_t *labels_ask(struct labels *l, const char *labeller, long item)
 {
     size_t next = 0;
+    refresh(l);
     while (item < 0 && next < l->n_items && is_done(l, labeller, next)) {
         next++;
     }

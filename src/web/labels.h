@@ -27,9 +27,10 @@ void labels_free(struct labels *l);
 
 /*
  * What the page shows a labeller: the next sample without a label of it, or item (from 0 on; -1:
- * the next). A new reference; NULL where there is no such item.
+ * the next), with an answer that came since labels_open() too. A new reference; NULL where there is
+ * no such item.
  */
-json_t *labels_ask(const struct labels *l, const char *labeller, long item);
+json_t *labels_ask(struct labels *l, const char *labeller, long item);
 
 /*
  * Append what the page sent, and sync. ret_error is why it is no label (the caller's to show, not

@@ -162,6 +162,23 @@ ok "verdicts on answers go into the run" import
 warned() { "$AOR" report r.db --labels l/labels.jsonl --json | jq -e '[.warnings[].text | select(test("synthetic"))] | length >= 2'; }
 ok "a report warns that they are synthetic" warned
 
+# An answer that comes while it serves is asked about.
+sql r.db "vacuum into 'young.db'"
+sql young.db "delete from response"
+start young.db -b "$BENCH" -l young.jsonl --samples 3 --answers --synthetic
+answer() { curl -s "$URL/api/listen?labeller=ana" | jq -e ".item.answer $1"; }
+ok "no answer yet" answer '== null'
+sql young.db "attach 'r.db' as o" "insert into response select * from o.response"
+comes() {
+    i=0
+    until answer '!= null' || [ $i -ge 100 ]; do
+        sleep 0.1
+        i=$((i + 1))
+    done
+    [ $i -lt 100 ]
+}
+ok "it comes without a restart" comes
+
 # A run that goes on while it is looked at.
 start r.db
 ok "without a benchmark: no listening" code 404 "$URL/listen"
