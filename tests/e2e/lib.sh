@@ -86,6 +86,17 @@ start_server() {
     done
 }
 
+# within TENTHS COMMAND...: until it succeeds, for so many tenths of a second at most.
+within() {
+    left=$1
+    shift
+    until "$@"; do
+        [ "$left" -gt 0 ] || return 1
+        sleep 0.1
+        left=$((left - 1))
+    done
+}
+
 sql() {
     sqlite3 "$@"
 }

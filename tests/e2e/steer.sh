@@ -136,14 +136,11 @@ ok "the same directions to a cosine of 0.999" agree
 # A sweep: resumed after an interruption, its choice and its controls, the best vector in a file.
 SWEEP="bench acts.st t.db -o sweep.db --strengths -6 --layers 1,2 --gates 100,20 --variants 2 --test-variants 1 --random 3 --limit 60"
 # shellcheck disable=SC2086 # several words
+has_answers() { [ "$(sql sweep.db 'select count(*) from response' 2>/dev/null || echo 0)" -gt 0 ]; }
 interrupted() {
     "$AOR" steer sweep $SWEEP &
     pid=$!
-    i=0
-    until [ "$(sql sweep.db 'select count(*) from response' 2>/dev/null || echo 0)" -gt 0 ] || [ $i -ge 600 ]; do
-        sleep 0.1
-        i=$((i + 1))
-    done
+    within 600 has_answers
     kill -INT $pid
     wait $pid
     [ $? -eq 4 ]
